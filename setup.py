@@ -1,0 +1,52 @@
+"""Package `pymarl-wqmix` (import name `wqmix`); the folder map is the architecture."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+FOLDERS = {
+    "wqmix": "src",
+    "wqmix.plugin": "plugin",
+    "wqmix.host": "host",
+    "wqmix.config": "config",
+    "wqmix.theory": "theory",
+    "wqmix.analysis": "analysis",
+}
+PACKAGES = [
+    name
+    for package, folder in FOLDERS.items()
+    if (HERE / folder).is_dir()
+    for name in [package] + [f"{package}.{sub}" for sub in find_packages(folder)]
+]
+PLOTS = ["matplotlib>=3.5"]
+THEORY = ["scipy>=1.8"]
+TEST = ["pytest>=7", "pytest-xdist>=3", "hypothesis>=6"]
+
+setup(
+    name="pymarl-wqmix",
+    version="0.1.0",
+    description="Weighted QMIX (CW-QMIX, OW-QMIX) for every PyMARL-family checkout",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.8",
+    package_dir={name: FOLDERS[name] for name in FOLDERS if (HERE / FOLDERS[name]).is_dir()},
+    packages=PACKAGES,
+    package_data={"wqmix.config": ["*.yaml", "*/*.yaml"]},
+    install_requires=[
+        "torch>=1.12",
+        "numpy",
+        "pyyaml",
+        "sacred>=0.7.5",
+        "setuptools<82",  # sacred imports pkg_resources, which 82 removed
+        "tqdm",
+    ],
+    extras_require={
+        "plots": PLOTS,
+        "theory": THEORY + PLOTS,
+        "tensorboard": ["tensorboardX>=2.6"],
+        "test": TEST + PLOTS + THEORY,
+    },
+    entry_points={"console_scripts": ["wqmix = wqmix.__main__:main"]},
+)
