@@ -1,0 +1,1 @@
+"""Networks that Weighted QMIX adds to a host."""

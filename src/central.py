@@ -1,0 +1,164 @@
+"""Q̂*: the unrestricted central value, and what it is fed with.
+
+`B` episodes, `T` time slots, `A` agents, `U` actions, `E` outputs per action.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from .errors import ConfigError
+from .modules.agents import CENTRAL_AGENTS
+from .modules.mixers import CENTRAL_MIXERS
+from .settings import WQMixSettings
+
+ROWS_AT_ONCE = 1 << 17  # states × joint actions evaluated in one call of the mixer
+
+
+def flat_size(shape: Any) -> int:
+    """Return the number of elements of a scheme's `vshape` (an int or a tuple)."""
+    size = 1
+    for extent in (shape,) if isinstance(shape, int) else shape:
+        size *= int(extent)
+    return size
+
+
+def central_inputs(batch: Any, args: Any, settings: WQMixSettings) -> Tensor:
+    """Inputs of the central agent for all slots at once, as a host's MAC builds them.
+
+    The observation (or the state with `central_inputs: state`), then the last action
+    one-hot if `obs_last_action`, then the agent's id one-hot if `obs_agent_id`.
+
+    Returns:
+        [B, T, A, I].
+    """
+    onehot = batch["actions_onehot"]
+    b, t, a, _ = onehot.shape
+    if settings.central_inputs == "state":
+        parts = [batch["state"].flatten(2).unsqueeze(2).expand(b, t, a, -1)]
+    else:
+        parts = [batch["obs"]]
+    dtype = parts[0].dtype
+    if args.obs_last_action:
+        last = torch.zeros_like(onehot, dtype=dtype)
+        last[:, 1:] = onehot[:, :-1]
+        parts.append(last)
+    if args.obs_agent_id:
+        ids = torch.eye(a, dtype=dtype, device=onehot.device)
+        parts.append(ids.expand(b, t, a, a))
+    return torch.cat(parts, dim=3)
+
+
+def central_input_size(scheme: Any, args: Any, settings: WQMixSettings) -> int:
+    """Return I of `central_inputs`."""
+    key = "state" if settings.central_inputs == "state" else "obs"
+    size = flat_size(scheme[key]["vshape"])
+    size += args.n_actions if args.obs_last_action else 0
+    return size + (args.n_agents if args.obs_agent_id else 0)
+
+
+def build_central_agent(scheme: Any, args: Any, settings: WQMixSettings) -> nn.Module:
+    """Build the per-agent network of Q̂*, [B, T, A, I] → [B, T, A, U, E].
+
+    Raises:
+        ConfigError: the observations are images.
+    """
+    shape = scheme["obs"]["vshape"]
+    if not isinstance(shape, int) and len(shape) != 1:
+        raise ConfigError(
+            f"observations of shape {tuple(shape)}: Weighted QMIX takes flat "
+            "observations, not images; encode them in the environment"
+        )
+    return CENTRAL_AGENTS[settings.central_agent](
+        central_input_size(scheme, args, settings),
+        settings.central_rnn_hidden_dim,
+        args.n_agents,
+        args.n_actions,
+        settings.central_action_embed,
+    )
+
+
+def build_central_mixer(args: Any, settings: WQMixSettings) -> nn.Module:
+    """Build the mixer of Q̂*, ([..., A, E], [..., S]) → [..., 1]."""
+    return CENTRAL_MIXERS[settings.central_mixer](
+        args.n_agents,
+        flat_size(args.state_shape),
+        settings.central_action_embed,
+        settings.central_mixing_embed_dim,
+        settings.central_hypernet_embed,
+    )
+
+
+def take(q: Tensor, actions: Tensor) -> Tensor:
+    """Per-agent values of given actions.
+
+    Args:
+        q: [..., A, U] or [..., A, U, E].
+        actions: [..., A, 1].
+
+    Returns:
+        [..., A] or [..., A, E].
+    """
+    if q.dim() == actions.dim():
+        return q.gather(-1, actions).squeeze(-1)
+    index = actions.unsqueeze(-1).expand(*actions.shape, q.shape[-1])
+    return q.gather(-2, index).squeeze(-2)
+
+
+def check_enumerable(n_actions: int, n_agents: int, limit: int) -> None:
+    """Raise ConfigError where `weighting: ideal` would enumerate more than `limit`."""
+    if n_actions**n_agents > limit:
+        raise ConfigError(
+            f"weighting='ideal' enumerates all joint actions: {n_actions}^{n_agents} is "
+            f"over ideal_max_joint_actions={limit}; use weighting=cw, which needs no "
+            "enumeration"
+        )
+
+
+@torch.no_grad()
+def is_optimal_joint(
+    mixer: nn.Module, q: Tensor, state: Tensor, actions: Tensor, avail: Tensor
+) -> Tensor:
+    """Whether u maximises Q̂*(s, ·) over all available joint actions; ties count.
+
+    Args:
+        mixer: of Q̂*.
+        q: per-agent outputs of all actions [B, T, A, U, E].
+        state: [B, T, S].
+        actions: u [B, T, A, 1].
+        avail: available actions [B, T, A, U].
+
+    Returns:
+        [B, T, 1], bool.
+    """
+    b, t, a, u = avail.shape
+    q, state = q.reshape(b * t, a, u, -1), state.reshape(b * t, -1)
+    avail, actions = avail.reshape(b * t, a, u) != 0, actions.reshape(b * t, a)
+    best = state.new_full((b * t,), float("-inf"))
+    taken = torch.full_like(best, float("nan"))
+    agents = torch.arange(a, device=q.device)
+    for joint in _joint_actions(a, u, max(1, ROWS_AT_ONCE // (b * t)), q.device):
+        rows = q[:, agents, joint]  # [b·t, J, A, E]
+        states = state.unsqueeze(1).expand(-1, len(joint), -1)
+        value = mixer(rows, states).squeeze(-1)
+        is_taken = (joint == actions.unsqueeze(1)).all(dim=2)
+        taken = torch.where(is_taken.any(1), (value * is_taken).sum(1), taken)
+        available = avail[:, agents, joint].all(dim=2)
+        best = torch.maximum(best, value.masked_fill(~available, float("-inf")).amax(1))
+    return (taken >= best).reshape(b, t, 1)
+
+
+def _joint_actions(
+    n_agents: int, n_actions: int, at_once: int, device: torch.device
+) -> Iterator[Tensor]:
+    """Yield all joint actions in chunks [J, A] of at most `at_once`."""
+    joint = itertools.product(range(n_actions), repeat=n_agents)
+    while True:
+        chunk = list(itertools.islice(joint, at_once))
+        if not chunk:
+            return
+        yield torch.tensor(chunk, device=device)

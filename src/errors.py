@@ -1,0 +1,35 @@
+"""Errors that a user sees: one line each (what, where, what to do)."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Iterable
+
+
+class WQMixError(Exception):
+    """Base of all errors raised on purpose; `exit_code` ends the process."""
+
+    exit_code = 1
+
+
+class ConfigError(WQMixError):
+    """A setting that cannot be right: a user's mistake, found before any work."""
+
+    exit_code = 2
+
+
+class CheckpointError(WQMixError):
+    """A checkpoint that is absent, incomplete, broken or of another network."""
+
+    exit_code = 2
+
+
+class NonFiniteError(WQMixError):
+    """A loss or gradient became NaN or infinite; training has stopped."""
+
+
+def nearest(value: object, accepted: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'?)` for the accepted name most like `value`, or ''."""
+    names = [str(name) for name in accepted]
+    matches = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

@@ -1,0 +1,68 @@
+"""The recurrent per-agent network of Q̂*, over whole sequences.
+
+`B` episodes, `T` time slots, `A` agents, `I` inputs, `H` hidden, `U` actions,
+`E` outputs per action.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ...unroll import gru_sequence
+
+
+class CentralRNNAgent(nn.Module):
+    """Recurrent, parameters shared by the agents: Linear, ReLU, GRU, Linear to U·E.
+
+    Layers, order and parameter names are those of the published central agent
+    (Rashid et al. 2020, appendix), so that weights can be copied across.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_dim: int,
+        n_agents: int,
+        n_actions: int,
+        action_embed: int,
+    ) -> None:
+        super().__init__()
+        self.out_shape = (n_actions, action_embed)
+        self.fc1 = nn.Linear(input_size, hidden_dim)
+        self.rnn = nn.GRUCell(hidden_dim, hidden_dim)
+        self.fc2 = nn.Linear(hidden_dim, n_actions * action_embed)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Run from zero hidden states over whole sequences.
+
+        Args:
+            inputs: [B, T, A, I].
+
+        Returns:
+            [B, T, A, U, E].
+        """
+        x = torch.relu(self.fc1(inputs))
+        h = gru_sequence(self.rnn, x)
+        return self.fc2(h).unflatten(-1, self.out_shape)
+
+
+class NonSharedCentralRNNAgent(nn.Module):
+    """Recurrent, with parameters of its own for each agent."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_dim: int,
+        n_agents: int,
+        n_actions: int,
+        action_embed: int,
+    ) -> None:
+        super().__init__()
+        sizes = (input_size, hidden_dim, 1, n_actions, action_embed)
+        self.agents = nn.ModuleList(CentralRNNAgent(*sizes) for _ in range(n_agents))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """As `CentralRNNAgent.forward`."""
+        single = inputs.split(1, dim=2)
+        return torch.cat([net(x) for net, x in zip(self.agents, single)], dim=2)

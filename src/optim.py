@@ -1,0 +1,39 @@
+"""Optimiser and gradient norms."""
+
+from __future__ import annotations
+
+from typing import Iterable, List
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer, RMSprop
+
+from .settings import HostSettings
+
+
+def build_optimiser(params: List[nn.Parameter], host: HostSettings) -> Optimizer:
+    """Build the optimiser that the host's own QMIX uses."""
+    if host.optimizer == "adam":
+        return Adam(params, lr=host.lr, weight_decay=host.weight_decay)
+    return RMSprop(
+        params,
+        lr=host.lr,
+        alpha=host.optim_alpha,
+        eps=host.optim_eps,
+        weight_decay=host.weight_decay,
+    )
+
+
+def grad_norm(params: Iterable[nn.Parameter]) -> Tensor:
+    """L2 norm over the gradients of all given parameters; zero where there are none."""
+    norms = [torch.linalg.norm(p.grad) for p in params if p.grad is not None]
+    return torch.linalg.norm(torch.stack(norms)) if norms else torch.zeros(())
+
+
+def clip_grad_norm(params: List[nn.Parameter], max_norm: float) -> Tensor:
+    """Scale gradients so that their joint L2 norm is at most `max_norm`.
+
+    Returns:
+        The norm before.
+    """
+    return nn.utils.clip_grad_norm_(params, max_norm)

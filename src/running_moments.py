@@ -1,0 +1,51 @@
+"""Running mean and variance, for hosts that standardise rewards or returns."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+import torch
+from torch import Tensor
+
+
+class RunningMoments:
+    """Mean and variance of all real values seen, merged batch by batch.
+
+    As EPyMARL's `standardise_rewards` and `standardise_returns`, but padding does not
+    count. Starts at mean 0, variance 1 with a count of 1e-4.
+    """
+
+    def __init__(self) -> None:
+        self.mean = torch.zeros(())
+        self.var = torch.ones(())
+        self.count = torch.tensor(1e-4)
+
+    def update(self, x: Tensor, mask: Tensor) -> None:
+        """Merge the values of `x` [B, T, 1] where `mask` [B, T, 1] is 1."""
+        self.mean, self.var, self.count = (
+            old.to(x.device, x.dtype) for old in (self.mean, self.var, self.count)
+        )
+        n = mask.sum().clamp(min=1)
+        mean = (x * mask).sum() / n
+        var = ((x - mean).square() * mask).sum() / n
+        total = self.count + n
+        delta = mean - self.mean
+        spread = self.var * self.count + var * n + delta**2 * self.count * n / total
+        self.mean = self.mean + delta * n / total
+        self.var, self.count = spread / total, total
+
+    def standardise(self, x: Tensor) -> Tensor:
+        """Return (x − mean) / √var."""
+        return (x - self.mean.to(x)) / self.var.to(x).sqrt()
+
+    def unstandardise(self, x: Tensor) -> Tensor:
+        """Return x · √var + mean."""
+        return x * self.var.to(x).sqrt() + self.mean.to(x)
+
+    def state_dict(self) -> Dict[str, Any]:
+        """Return the three moments."""
+        return {"mean": self.mean, "var": self.var, "count": self.count}
+
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
+        """Take the three moments of `state_dict`."""
+        self.mean, self.var, self.count = state["mean"], state["var"], state["count"]

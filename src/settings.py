@@ -1,0 +1,185 @@
+"""What the learner is told: our own YAML keys, and the facts of the host.
+
+`WQMixSettings` holds the keys of `config/algs/cw_qmix.yaml`; `HostSettings` holds all
+in which hosts differ, settled once by the host's adapter. Neither has a default value:
+the YAML files are the only place where a value comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Callable, Mapping, Optional
+
+from .errors import ConfigError, nearest
+from .modules.agents import CENTRAL_AGENTS
+from .modules.mixers import CENTRAL_MIXERS
+from .weightings import WEIGHTINGS
+
+UNROLLS = ("auto", "step")
+CENTRAL_INPUTS = ("obs", "state")
+TARGET_UPDATE_UNITS = ("episodes", "steps", "soft")
+
+
+@dataclass(frozen=True)
+class WQMixSettings:
+    """The keys that Weighted QMIX adds to a QMIX configuration (symbols: the paper's).
+
+    Attributes:
+        weighting: name of w(s, u), see `wqmix.weightings` (`cw`: Eq. 12, `ow`: Eq. 13).
+        alpha: α in (0, 1], the weight of the other joint actions.
+        qmix_loss: coefficient of the weighted QMIX loss (Eq. 10).
+        central_loss: coefficient of the loss of Q̂* (Eq. 11); 0: no Q̂*, the targets
+            bootstrap from the target Q_tot (an ablation).
+        central_mixer: the unrestricted mixer of Q̂*, `ff` or `atten`.
+        central_mixing_embed_dim: width of its hidden layers.
+        central_hypernet_embed: width of the hidden layer of the attention network.
+        central_agent: per-agent network of Q̂*.
+        central_rnn_hidden_dim: its hidden size H.
+        central_action_embed: E, outputs per action.
+        central_inputs: `obs` or `state`, what that network sees.
+        ideal_max_joint_actions: `weighting: ideal` refuses more joint actions.
+        unroll: `auto` (whole sequences at once where verified) or `step`.
+        diagnostics: log the share of greedy steps, Q̂* − Q_tot and more.
+    """
+
+    weighting: str
+    alpha: float
+    qmix_loss: float
+    central_loss: float
+    central_mixer: str
+    central_mixing_embed_dim: int
+    central_hypernet_embed: int
+    central_agent: str
+    central_rnn_hidden_dim: int
+    central_action_embed: int
+    central_inputs: str
+    ideal_max_joint_actions: int
+    unroll: str
+    diagnostics: bool
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], source: str) -> WQMixSettings:
+        """Read and check our keys.
+
+        Args:
+            config: the merged configuration (more keys than ours are ignored).
+            source: where it came from, named in error messages.
+
+        Raises:
+            ConfigError: a key is missing, of the wrong type or out of range.
+        """
+        values = {}
+        for field in fields(cls):
+            if field.name not in config:
+                hint = nearest(field.name, config)
+                raise ConfigError(f"{source}: key {field.name!r} is missing{hint}")
+            values[field.name] = _typed(config[field.name], field, source)
+        settings = cls(**values)
+        settings._check(source)
+        return settings
+
+    def _check(self, source: str) -> None:
+        choices = {
+            "weighting": WEIGHTINGS,
+            "central_mixer": CENTRAL_MIXERS,
+            "central_agent": CENTRAL_AGENTS,
+            "central_inputs": CENTRAL_INPUTS,
+            "unroll": UNROLLS,
+        }
+        for key, accepted in choices.items():
+            check_choice(key, getattr(self, key), accepted, source)
+        if not 0.0 < self.alpha <= 1.0:
+            raise ConfigError(f"{source}: alpha={self.alpha} is outside (0, 1]")
+        for key in ("qmix_loss", "central_loss"):
+            if not getattr(self, key) >= 0.0:
+                raise ConfigError(
+                    f"{source}: {key}={getattr(self, key)} is not zero or more"
+                )
+        for field in fields(self):
+            if field.type == "int" and getattr(self, field.name) < 1:
+                value = getattr(self, field.name)
+                raise ConfigError(f"{source}: {field.name}={value} is not positive")
+
+
+@dataclass(frozen=True)
+class TargetUpdate:
+    """When target networks follow: each `amount` episodes or train steps (a copy), or
+    `soft`: θ⁻ ← (1 − amount) θ⁻ + amount θ after each train step."""
+
+    unit: str
+    amount: float
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """All in which hosts differ, as its adapter (`wqmix.plugin.hosts`) settled it.
+
+    Attributes:
+        name: the host, for messages.
+        lr, optimizer, optim_alpha, optim_eps, weight_decay: `rmsprop` or `adam`, as the
+            host's own QMIX is optimised (`optim_alpha` and `optim_eps`: RMSprop only).
+        grad_norm_clip: largest L2 norm of the gradient over all parameters.
+        gamma: discount γ.
+        double_q: greedy actions from the online (True) or target utilities.
+        td_lambda: λ of TD(λ) targets, None for one-step targets.
+        target_update: see `TargetUpdate`.
+        standardise_rewards, standardise_returns: EPyMARL's running standardisation.
+        build_mixer: `args` → the host's own monotonic mixer.
+        prepare_mac: called as `(mac, device)` before each update: train mode, device.
+        train_returns: `(td_error, mask)`, both [B, T, 1] → what `train` returns.
+    """
+
+    name: str
+    lr: float
+    optimizer: str
+    optim_alpha: float
+    optim_eps: float
+    weight_decay: float
+    grad_norm_clip: float
+    gamma: float
+    double_q: bool
+    td_lambda: Optional[float]
+    target_update: TargetUpdate
+    standardise_rewards: bool
+    standardise_returns: bool
+    build_mixer: Callable[[Any], Any]
+    prepare_mac: Callable[[Any, Any], None]
+    train_returns: Callable[[Any, Any], Any]
+
+    def __post_init__(self) -> None:
+        check_choice("optimizer", self.optimizer, ("adam", "rmsprop"), self.name)
+        unit, amount = self.target_update.unit, self.target_update.amount
+        check_choice("target update unit", unit, TARGET_UPDATE_UNITS, self.name)
+        _check_range("target update", amount, 0.0, 1.0 if unit == "soft" else None, self)
+        _check_range("lr", self.lr, 0.0, None, self)
+        _check_range("grad_norm_clip", self.grad_norm_clip, 0.0, None, self)
+        for key, value in (("gamma", self.gamma), ("td_lambda", self.td_lambda)):
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise ConfigError(f"{self.name}: {key}={value} is outside [0, 1]")
+
+
+def check_choice(key: str, value: Any, accepted: Any, source: str) -> None:
+    """Raise ConfigError unless `value` is among the `accepted` names."""
+    if value not in accepted:
+        names = ", ".join(sorted(accepted))
+        hint = nearest(value, accepted)
+        raise ConfigError(f"{source}: {key}={value!r} is not one of {names}{hint}")
+
+
+def _check_range(
+    key: str, value: float, above: float, most: Optional[float], host: HostSettings
+) -> None:
+    if not value > above or (most is not None and value > most):
+        bound = f"at most {most}" if most is not None else "finite"
+        raise ConfigError(f"{host.name}: {key}={value} is not above {above} and {bound}")
+
+
+def _typed(value: Any, field: Any, source: str) -> Any:
+    """Return `value` as the field's type, or raise ConfigError."""
+    kinds = {"str": str, "int": int, "float": (int, float), "bool": bool}[field.type]
+    is_number_from_bool = isinstance(value, bool) and field.type != "bool"
+    if not isinstance(value, kinds) or is_number_from_bool:
+        wanted = {"str": "a name", "int": "a whole number", "float": "a number"}
+        kind = wanted.get(field.type, "True or False")
+        raise ConfigError(f"{source}: {field.name}={value!r} is not {kind}")
+    return float(value) if field.type == "float" else value

@@ -1,0 +1,83 @@
+"""Target networks: copies that follow the online ones, without gradients."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Tuple
+
+import torch
+
+from .settings import TargetUpdate
+
+
+class TargetNetworks:
+    """The target networks of a learner and the rule by which they follow.
+
+    Args:
+        update: when and how they follow.
+        pairs: name → (online, target); a network is an `nn.Module`, or a host's MAC
+            under the name `mac`.
+    """
+
+    def __init__(self, update: TargetUpdate, pairs: Dict[str, Tuple[Any, Any]]) -> None:
+        self.update = update
+        self.pairs = pairs
+        self.train_steps = 0
+        self.last_update = 0
+        for _, target in pairs.values():
+            for p in target.parameters():
+                p.requires_grad_(False)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.pairs[name][1]
+
+    def get(self, name: str) -> Optional[Any]:
+        """Return the target network of that name, or None."""
+        return self.pairs[name][1] if name in self.pairs else None
+
+    @property
+    def mac(self) -> Optional[Any]:
+        """The target controller, where there is one."""
+        return self.get("mac")
+
+    def nets(self) -> Dict[str, Any]:
+        """Return all target networks by name."""
+        return {name: target for name, (_, target) in self.pairs.items()}
+
+    def cuda(self) -> None:
+        """Move all target networks to the GPU."""
+        for target in self.nets().values():
+            target.cuda()
+
+    def after_train_step(self, episode_num: int) -> None:
+        """Let the targets follow, if it is time."""
+        self.train_steps += 1
+        if self.update.unit == "soft":
+            self._blend(self.update.amount)
+            return
+        now = episode_num if self.update.unit == "episodes" else self.train_steps
+        if now - self.last_update >= self.update.amount:
+            self.copy_all()
+            self.last_update = now
+
+    def copy_all(self) -> None:
+        """Make every target equal to its online network."""
+        for name, (online, target) in self.pairs.items():
+            if name == "mac":
+                target.load_state(online)
+            else:
+                target.load_state_dict(online.state_dict())
+
+    @torch.no_grad()
+    def _blend(self, tau: float) -> None:
+        for online, target in self.pairs.values():
+            for new, old in zip(online.parameters(), target.parameters()):
+                old.lerp_(new, tau)
+
+    def counters(self) -> Dict[str, int]:
+        """Return what a checkpoint must keep besides the networks."""
+        return {"train_steps": self.train_steps, "last_update": self.last_update}
+
+    def load_counters(self, counters: Dict[str, int]) -> None:
+        """Take what `counters` returned."""
+        self.train_steps = counters["train_steps"]
+        self.last_update = counters["last_update"]
