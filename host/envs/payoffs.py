@@ -1,0 +1,136 @@
+"""Payoff tensors of one-step games: a named set, and the check of a user's own."""
+
+import difflib
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import HostError
+
+
+class Game(NamedTuple):
+    """A payoff, why it is in the set, and where it comes from."""
+
+    payoff: list
+    why: str
+    source: str
+
+
+def _all_or_none(n_agents, n_actions, together, split, apart):
+    """``together`` if every agent plays action 0, ``apart`` if none does, else ``split``."""
+    payoff = np.full((n_actions,) * n_agents, split, dtype=float)
+    payoff[(slice(1, None),) * n_agents] = apart
+    payoff[(0,) * n_agents] = together
+    return payoff.tolist()
+
+
+_QTRAN = "Son et al. 2019 (QTRAN), table 1; Rashid et al. 2020, figure 1"
+_CLAUS = "Claus and Boutilier 1998"
+_OURS = "ours"
+
+GAMES = {
+    "paper": Game(
+        _all_or_none(2, 3, 8, -12, 0),
+        "the best joint action is hidden behind punished neighbours",
+        _QTRAN,
+    ),
+    "strong": Game(
+        _all_or_none(2, 3, 8, -14, 0),
+        "a stronger punishment: the best monotonic fit itself is greedy for a wrong action",
+        _OURS,
+    ),
+    "mild": Game(
+        _all_or_none(2, 3, 8, -12, 6),
+        "the safe actions pay nearly as much, so the lift of the best one is small",
+        _OURS,
+    ),
+    "climbing": Game(
+        [[11, -30, 0], [-30, 7, 6], [0, 0, 5]],
+        "three levels to climb, each behind a miscoordination penalty",
+        _CLAUS,
+    ),
+    "penalty": Game(
+        [[10, 0, -100], [0, 2, 0], [-100, 0, 10]],
+        "two equally good joint actions whose mixture is punished (k = -100)",
+        _CLAUS,
+    ),
+    "three_agents": Game(
+        _all_or_none(3, 3, 8, -12, 0),
+        "the paper's game for three: any one agent that deviates spoils it",
+        _OURS,
+    ),
+    "four_actions": Game(
+        _all_or_none(2, 4, 8, -12, 0),
+        "the paper's game with one more safe action, so more ways to miss",
+        _OURS,
+    ),
+    "monotonic": Game(
+        [[0, 1, 2], [1, 2, 4], [2, 4, 8]],
+        "control: monotonic though not additive, QMIX represents it exactly",
+        _OURS,
+    ),
+}
+
+
+def payoff_tensor(game=None, payoff=None):
+    """The payoff of a named game, or a user's own, checked.
+
+    Args:
+        game: a name in ``GAMES``; used when ``payoff`` is None.
+        payoff: nested lists or an array, one axis for each agent, as long as that
+            agent's number of actions.
+
+    Returns:
+        float64 ``[U_1, ..., U_A]``, ``A >= 2`` and every ``U_a >= 2``.
+
+    Raises:
+        HostError: unknown name; ragged, non-numeric, not finite, or too small a payoff.
+    """
+    if payoff is None:
+        if game not in GAMES:
+            near = difflib.get_close_matches(str(game), GAMES, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            raise HostError(
+                f"env_args.game is {game!r}{hint}: the games are {', '.join(GAMES)}"
+            )
+        payoff = GAMES[game].payoff
+    return _checked(payoff)
+
+
+def _checked(payoff):
+    where = "env_args.payoff"
+    lengths = _axis_lengths(payoff, where)
+    try:
+        table = np.array(payoff)
+    except (TypeError, ValueError):
+        table = np.array(None)
+    if table.dtype.kind not in "iuf":
+        raise HostError(f"{where} holds something that is not a number")
+    table = table.astype(np.float64)
+    if not np.isfinite(table).all():
+        raise HostError(f"{where} holds NaN or infinity: every payoff must be finite")
+    if len(lengths) < 2:
+        raise HostError(f"{where} has {len(lengths)} axis: two agents or more are needed")
+    if min(lengths) < 2:
+        raise HostError(
+            f"{where} has shape {tuple(lengths)}: every agent needs two actions or more"
+        )
+    return table
+
+
+def _axis_lengths(payoff, where):
+    """The shape of nested lists, or the complaint that they have none."""
+    if isinstance(payoff, np.ndarray):
+        return list(payoff.shape)
+    if not isinstance(payoff, (list, tuple)):
+        raise HostError(f"{where} is {payoff!r}: nested lists of numbers are needed")
+    return _nested_lengths(payoff, where)
+
+
+def _nested_lengths(value, where):
+    if not isinstance(value, (list, tuple)):
+        return []
+    below = [_nested_lengths(entry, where) for entry in value]
+    if any(lengths != below[0] for lengths in below):
+        raise HostError(f"{where} is ragged: rows of one axis must all be equally long")
+    return [len(value)] + (below[0] if below else [])
