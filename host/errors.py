@@ -1,5 +1,56 @@
-"""The one error that the host turns into one line and exit code 2."""
+"""What can go wrong for reasons that a user can mend: one line, one exit code."""
+
+import difflib
 
 
 class HostError(Exception):
-    """A mistake in what the user asked for; its text is the whole message."""
+    """A mistake of the user's: printed as one line, without a traceback."""
+
+    exit_code = 2
+
+
+class ConfigError(HostError):
+    """A name, key or value in the configuration that cannot be used."""
+
+
+class CheckpointError(HostError):
+    """A checkpoint that cannot be found or read."""
+
+
+class WorkerError(HostError):
+    """An environment failed inside a worker process; carries its traceback text."""
+
+    exit_code = 1
+
+
+class NonFiniteError(HostError):
+    """A loss or gradient stopped being a finite number.
+
+    Raised before the optimiser's step, so that the networks still hold the last
+    good parameters.
+    """
+
+    exit_code = 1
+
+    def __init__(self, term, value, t_env):
+        super().__init__(
+            f"{term} is {value} at environment step {t_env}; training stopped "
+            "before this update (try a smaller lr, or look at the rewards)"
+        )
+        self.term = term
+        self.t_env = t_env
+
+
+def nearest(value, accepted):
+    """Return " (did you mean 'x'?)" for the nearest accepted name, or ""."""
+    names = [str(name) for name in accepted]
+    found = difflib.get_close_matches(str(value), names, n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def unknown(what, value, accepted):
+    """A ConfigError for a name that is none of the accepted ones."""
+    names = sorted(str(name) for name in accepted)
+    return ConfigError(
+        f"unknown {what} {value!r}{nearest(value, names)}; accepted: {', '.join(names)}"
+    )
