@@ -6,14 +6,12 @@ those games that have such a form. A value that ``env_args`` leaves out is taken
 when they are asked for.
 """
 
-import difflib
-import importlib.util
 import os
 from functools import partial
 
 import yaml
 
-from ..errors import HostError
+from ..errors import ConfigError, unknown
 from .multiagentenv import BatchEnv, MultiAgentEnv, SingleEnv
 
 CONFIG_FOLDER = os.path.join(
@@ -43,23 +41,19 @@ def register_env(name, factory, batch_factory=None):
     taken is refused.
     """
     if name in REGISTRY:
-        raise HostError(f"env '{name}' is registered already; choose another name")
+        raise ConfigError(f"env '{name}' is registered already; choose another name")
     REGISTRY[name] = factory
     if batch_factory is not None:
         BATCH_REGISTRY[name] = batch_factory
 
 
 def complete_env_args(name, env_args):
-    """``env_args`` over those in ``config/envs/<name>.yaml``; unknown keys are refused."""
+    """``env_args`` over those of ``config/envs/<name>.yaml``; refuses unknown keys."""
     with open(os.path.join(CONFIG_FOLDER, name + ".yaml"), encoding="utf-8") as stream:
         known = yaml.safe_load(stream)["env_args"]
     for key in env_args:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
-            raise HostError(
-                f"env_args.{key} is unknown to {name}{hint}; it takes {', '.join(known)}"
-            )
+            raise unknown(f"env_args key of {name}", key, known)
     return {**known, **env_args}
 
 
@@ -84,11 +78,10 @@ def _starcraft(**env_args):
     try:
         from smac.env import StarCraft2Env
     except ImportError as error:
-        other = importlib.util.find_spec("smac") is not None
-        raise HostError(
+        raise ConfigError(
             f"env 'sc2' needs StarCraft's smac ({error}): install it from GitHub, "
             "oxwhirl/smac, with the game; the smac on PyPI is another package, "
-            "a hyper-parameter optimiser" + (", and may be the one here" if other else "")
+            "a hyper-parameter optimiser"
         ) from None
     return StarCraft2Env(**env_args)
 

@@ -3,22 +3,25 @@
 import math
 import numbers
 
-from ..errors import HostError
+from ..errors import ConfigError
 
 
 def whole(key, value, least):
     """``value`` as an int of at least ``least``."""
     is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_whole or value < least:
-        raise HostError(f"env_args.{key} is {value!r}: a whole number >= {least} is needed")
+        raise ConfigError(
+            f"env_args.{key} is {value!r}: a whole number >= {least} is needed"
+        )
     return int(value)
 
 
 def pair(key, value, least):
     """``value`` as two ints of at least ``least``."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise HostError(
-            f"env_args.{key} is {value!r}: two whole numbers, [rows, columns], are needed"
+        raise ConfigError(
+            f"env_args.{key} is {value!r}: two whole numbers, [rows, columns], "
+            "are needed"
         )
     return whole(f"{key}[0]", value[0], least), whole(f"{key}[1]", value[1], least)
 
@@ -27,14 +30,14 @@ def number(key, value):
     """``value`` as a finite float."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value):
-        raise HostError(f"env_args.{key} is {value!r}: a finite number is needed")
+        raise ConfigError(f"env_args.{key} is {value!r}: a finite number is needed")
     return float(value)
 
 
 def flag(key, value):
     """``value``, which must be True or False."""
     if not isinstance(value, bool):
-        raise HostError(f"env_args.{key} is {value!r}: True or False is needed")
+        raise ConfigError(f"env_args.{key} is {value!r}: True or False is needed")
     return value
 
 

@@ -8,7 +8,7 @@ from .payoffs import payoff_tensor
 
 
 class MatrixGameBatch(BatchEnv):
-    """``N`` copies of the one-step game of a payoff tensor (Rashid et al. 2020, sec. 4).
+    """``N`` copies of a payoff tensor's one-step game (Rashid et al. 2020, section 4).
 
     State and observations are the constant ``[1.0]``. Agents with fewer actions than
     others have the missing ones marked unavailable.
@@ -20,7 +20,7 @@ class MatrixGameBatch(BatchEnv):
         seed: kept for the host's sake; the game has no randomness.
 
     Raises:
-        HostError: see :func:`wqmix.host.envs.payoffs.payoff_tensor`.
+        ConfigError: see :func:`wqmix.host.envs.payoffs.payoff_tensor`.
     """
 
     obs_size = state_size = episode_limit = 1

@@ -1,11 +1,10 @@
 """Payoff tensors of one-step games: a named set, and the check of a user's own."""
 
-import difflib
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import HostError
+from ..errors import ConfigError, unknown
 
 
 class Game(NamedTuple):
@@ -17,7 +16,7 @@ class Game(NamedTuple):
 
 
 def _all_or_none(n_agents, n_actions, together, split, apart):
-    """``together`` if every agent plays action 0, ``apart`` if none does, else ``split``."""
+    """``together`` if all agents play action 0, ``apart`` if none does, else ``split``."""
     payoff = np.full((n_actions,) * n_agents, split, dtype=float)
     payoff[(slice(1, None),) * n_agents] = apart
     payoff[(0,) * n_agents] = together
@@ -36,7 +35,7 @@ GAMES = {
     ),
     "strong": Game(
         _all_or_none(2, 3, 8, -14, 0),
-        "a stronger punishment: the best monotonic fit itself is greedy for a wrong action",
+        "harsher: here the best monotonic fit itself is greedy for a wrong action",
         _OURS,
     ),
     "mild": Game(
@@ -84,15 +83,11 @@ def payoff_tensor(game=None, payoff=None):
         float64 ``[U_1, ..., U_A]``, ``A >= 2`` and every ``U_a >= 2``.
 
     Raises:
-        HostError: unknown name; ragged, non-numeric, not finite, or too small a payoff.
+        ConfigError: unknown name; ragged, non-numeric, not finite, or too small a payoff.
     """
     if payoff is None:
         if game not in GAMES:
-            near = difflib.get_close_matches(str(game), GAMES, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
-            raise HostError(
-                f"env_args.game is {game!r}{hint}: the games are {', '.join(GAMES)}"
-            )
+            raise unknown("env_args.game", game, GAMES)
         payoff = GAMES[game].payoff
     return _checked(payoff)
 
@@ -105,14 +100,14 @@ def _checked(payoff):
     except (TypeError, ValueError):
         table = np.array(None)
     if table.dtype.kind not in "iuf":
-        raise HostError(f"{where} holds something that is not a number")
+        raise ConfigError(f"{where} holds something that is not a number")
     table = table.astype(np.float64)
     if not np.isfinite(table).all():
-        raise HostError(f"{where} holds NaN or infinity: every payoff must be finite")
+        raise ConfigError(f"{where} holds NaN or infinity: every payoff must be finite")
     if len(lengths) < 2:
-        raise HostError(f"{where} has {len(lengths)} axis: two agents or more are needed")
+        raise ConfigError(f"{where} has one axis: two agents or more are needed")
     if min(lengths) < 2:
-        raise HostError(
+        raise ConfigError(
             f"{where} has shape {tuple(lengths)}: every agent needs two actions or more"
         )
     return table
@@ -123,7 +118,7 @@ def _axis_lengths(payoff, where):
     if isinstance(payoff, np.ndarray):
         return list(payoff.shape)
     if not isinstance(payoff, (list, tuple)):
-        raise HostError(f"{where} is {payoff!r}: nested lists of numbers are needed")
+        raise ConfigError(f"{where} is {payoff!r}: nested lists of numbers are needed")
     return _nested_lengths(payoff, where)
 
 
@@ -132,5 +127,5 @@ def _nested_lengths(value, where):
         return []
     below = [_nested_lengths(entry, where) for entry in value]
     if any(lengths != below[0] for lengths in below):
-        raise HostError(f"{where} is ragged: rows of one axis must all be equally long")
+        raise ConfigError(f"{where} is ragged: rows of one axis must all be equally long")
     return [len(value)] + (below[0] if below else [])

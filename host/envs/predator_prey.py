@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import HostError
+from ..errors import ConfigError
 from .checks import flag, number, pair, seed_of, whole
 from .multiagentenv import BatchEnv
 
@@ -53,19 +53,19 @@ class PredatorPreyBatch(BatchEnv):
        steps; ``info["episode_limit"]`` is true at that step even if the game ended with
        it.
 
-    The state is the grid, ``[rows, columns, planes]`` flattened, with the planes agents,
+    The state is the grid, ``[rows, columns, planes]`` flattened; the planes are agents,
     prey and an empty one. An observation is the part of it within ``agent_obs`` of the
     agent, which is in its centre; cells beyond the edge are zeros.
 
     On a toroidal grid all of this goes on over the edges. (In the published game
     catching and seeing then stop at the edge, though moving does not.)
 
-    Further info, for the log: ``prey_caught`` and ``miscaptures`` of the episode so far.
+    Further info, for the log: the episode's ``prey_caught`` and ``miscaptures`` so far.
 
     Args: see ``config/envs/predator_prey.yaml``; ``n_copies`` is ``N``.
 
     Raises:
-        HostError: a size is no whole number or too small, or the grid is too small.
+        ConfigError: a size is no whole number or too small, or the grid is too small.
     """
 
     def __init__(
@@ -109,12 +109,12 @@ class PredatorPreyBatch(BatchEnv):
         rows, columns = self.shape
         self._area = rows * columns
         if self.n_agents + self.n_prey > self._area:
-            raise HostError(
-                f"env_args.world_shape {[rows, columns]} has {self._area} cells: too few "
-                f"for {self.n_agents} agents and {self.n_prey} prey"
+            raise ConfigError(
+                f"env_args.world_shape {[rows, columns]} has {self._area} cells: "
+                f"too few for {self.n_agents} agents and {self.n_prey} prey"
             )
         if toroidal and min(self.shape) < 3:
-            raise HostError(
+            raise ConfigError(
                 f"env_args.world_shape is {[rows, columns]}: a toroidal world needs 3 "
                 "rows and 3 columns, or a cell would be its own neighbour"
             )
@@ -195,7 +195,7 @@ class PredatorPreyBatch(BatchEnv):
         )
 
     def _place(self, which, agents, prey):
-        """Start an episode of the copies ``which`` with everybody on the given cells."""
+        """Start an episode in the copies ``which``, everybody on the given cells."""
         self._agents[which], self._prey[which] = agents, prey
         self._cells[which, : self._area] = FREE
         self._cells[which, self._area :] = WALL
@@ -241,7 +241,7 @@ class PredatorPreyBatch(BatchEnv):
         self._agents.put(order, there - self._base)
 
     def _move_prey(self, actions):
-        """Rules 3 and 4; returns how many were captured and miscaptured in each copy."""
+        """Rules 3 and 4; returns each copy's number of captures and miscaptures."""
         cells = self._cells.reshape(-1)
         agent_cells = self._agents + self._base[:, None]
         cells[agent_cells[actions == CATCH]] = CATCHER
@@ -279,8 +279,9 @@ class PredatorPreyBatch(BatchEnv):
         self._left[agent_cells] = False
 
     def _random_order(self, count):
-        """A random order of ``count`` in each copy, as indices into [N, count]: [count, N]."""
-        order = self._rng.random((self.n_copies, count), dtype=np.float32).argsort(axis=1)
+        """An order of ``count`` in each copy, [count, N]: indices into [N, count]."""
+        keys = self._rng.random((self.n_copies, count), dtype=np.float32)
+        order = keys.argsort(axis=1)
         order += np.arange(0, self.n_copies * count, count)[:, None]
         return np.ascontiguousarray(order.T)
 
