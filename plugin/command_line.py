@@ -1,0 +1,129 @@
+"""The host's command line: read as the host and sacred will, rewritten where needed.
+
+    main.py --config=cw_qmix --env-config=sc2 with env_args.map_name=3s5z alpha=0.5
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, Dict, List, Tuple
+
+from ..errors import ConfigError, nearest
+from .configs import OPTIONS, ConfigFiles, read_yaml
+from .hosts.base import merged
+from .notes import note
+
+ALWAYS_ACCEPTED = ("seed",)  # sacred adds it to every configuration
+WEIGHTING_OF_HYSTERETIC = {True: "ow", False: "cw"}
+
+
+def rewrite(files: ConfigFiles, argv: List[str]) -> List[str]:
+    """Return the arguments to hand the host: configs resolved, old names translated.
+
+    Where the algorithm is ours, all its settings are checked first, so that a mistake
+    is reported before the host starts.
+
+    Args:
+        files: the checkout's and our YAMLs.
+        argv: the host's arguments, without the script.
+
+    Raises:
+        ConfigError: a config or a setting that cannot be right.
+    """
+    rewritten, ours, environment = [], None, {}
+    for position, argument in enumerate(argv):
+        option, equals, name = argument.partition("=")
+        if option not in OPTIONS:
+            rewritten.append(argument)
+            continue
+        if not equals or not name:
+            following = argv[position + 1 : position + 2]
+            raise ConfigError(f"write {option}={''.join(following) or 'NAME'}")
+        if OPTIONS[option] == "algs":
+            name, ours = files.option_for("algs", name)
+        else:
+            environment = read_yaml(files.locate("envs", name)[0])
+            name, _ = files.option_for("envs", name)
+        rewritten.append(f"{option}={name}")
+    if ours is not None:
+        rewritten = [new for old in rewritten for new in translated(old)]
+        check(files, merged(files.defaults(), environment, ours), rewritten)
+    return rewritten
+
+
+def translated(argument: str) -> List[str]:
+    """Translate one argument of the published Weighted QMIX code to ours."""
+    key, equals, value = argument.partition("=")
+    if not equals:
+        return [argument]
+    if key == "w":
+        new = [f"alpha={value}"]
+    elif key == "hysteretic_qmix":
+        weighting = WEIGHTING_OF_HYSTERETIC.get(literal(value))
+        if weighting is None:
+            raise ConfigError(f"{argument}: accepted are True (ow) and False (cw)")
+        new = [f"weighting={weighting}"]
+    elif key == "central_mac":
+        new = []
+    else:
+        return [argument]
+    note(f"{argument}: now {new[0]}" if new else f"{argument}: no longer needed")
+    return new
+
+
+def check(files: ConfigFiles, config: Dict[str, Any], argv: List[str]) -> None:
+    """Check a run of ours: overrides that some YAML lists, and values that can be.
+
+    Raises:
+        ConfigError: as `WQMixSettings` and the host's adapter say, or an unknown key.
+    """
+    from ..settings import WQMixSettings  # imports torch: only for a run of ours
+
+    for key, value in updates(argv):
+        if not forced(argv):
+            check_known(key, config, files)
+        config = merged(config, nested(key, value))
+    WQMixSettings.from_config(config, source="--config and the command line")
+    files.host.host_settings(config)
+
+
+def check_known(key: str, config: Dict[str, Any], files: ConfigFiles) -> None:
+    """Refuse a key that no YAML lists, as sacred will, but naming the nearest."""
+    section: Any = config
+    for depth, part in enumerate(key.split(".")):
+        if not isinstance(section, dict) or (depth == 0 and part in ALWAYS_ACCEPTED):
+            return
+        if part not in section:
+            raise ConfigError(
+                f"{key}: {files.host.title} has no such setting for this algorithm and "
+                f"environment{nearest(part, section)}"
+            )
+        section = section[part]
+
+
+def updates(argv: List[str]) -> List[Tuple[str, Any]]:
+    """Return the `key=value` settings after `with`, values read as sacred reads them."""
+    if "with" not in argv:
+        return []
+    words = argv[argv.index("with") + 1 :]
+    pairs = [word.partition("=") for word in words if not word.startswith("-")]
+    return [(key, literal(value)) for key, equals, value in pairs if equals]
+
+
+def forced(argv: List[str]) -> bool:
+    """Whether sacred was told to accept unknown keys."""
+    return "-f" in argv or "--force" in argv
+
+
+def literal(text: str) -> Any:
+    """Read a Python literal, anything else as text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def nested(dotted: str, value: Any) -> Dict[str, Any]:
+    """Return `a.b=1` as {a: {b: 1}}."""
+    head, _, rest = dotted.partition(".")
+    return {head: nested(rest, value) if rest else value}

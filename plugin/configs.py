@@ -1,0 +1,198 @@
+"""Which YAML a host reads: `plugin fallbacks < host's qmix.yaml < ours`.
+
+Every host joins the name given with `--config` onto its own folder and appends `.yaml`,
+so an absolute path without that suffix wins. The merged file is written to a temporary
+folder outside the checkout and removed at the end.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import yaml
+
+from ..errors import ConfigError, nearest
+from .hosts import HostAdapter
+from .hosts.base import merged
+from .notes import note
+
+OUR_CONFIGS = Path(__file__).resolve().parents[1] / "config" / "algs"
+OPTIONS = {"--config": "algs", "--env-config": "envs"}
+HOST_PREFIX = "host:"
+
+
+@dataclass
+class ConfigFiles:
+    """The YAML files of one checkout, and ours.
+
+    Attributes:
+        host, root: the adapter and the source folder.
+        learner: the registry key of our learner there.
+    """
+
+    host: HostAdapter
+    root: Path
+    learner: str
+    _folder: Optional[Path] = field(default=None, init=False)
+
+    # Where names lead -----------------------------------------------------------------
+
+    def host_file(self, kind: str, name: str) -> Path:
+        """Return the path of a host's own YAML, there or not."""
+        return self.host.config_dir(self.root) / kind / f"{name}.yaml"
+
+    def names(self, kind: str) -> List[str]:
+        """Return all names that `--config` (algs) or `--env-config` (envs) takes."""
+        folder = self.host.config_dir(self.root) / kind
+        names = {path.stem for path in folder.glob("*.yaml")}
+        return sorted(names | set(our_names() if kind == "algs" else ()))
+
+    def locate(self, kind: str, name: str) -> Tuple[Path, bool]:
+        """Return the file that a name or path means, and whether it is the host's.
+
+        Raises:
+            ConfigError: neither ours, nor the host's, nor a file.
+        """
+        if name.startswith(HOST_PREFIX):
+            path = self.host_file(kind, name[len(HOST_PREFIX) :])
+            if not path.is_file():
+                raise ConfigError(f"{name}: {self.host.title} has no {path}")
+            return path, True
+        if kind == "algs" and name in our_names():
+            return OUR_CONFIGS / f"{name}.yaml", False
+        if self.host_file(kind, name).is_file():
+            return self.host_file(kind, name), True
+        for path in (Path(name), Path(f"{name}.yaml")):
+            if path.is_file():
+                return path.resolve(), False
+        names = self.names(kind)
+        option = next(key for key, value in OPTIONS.items() if value == kind)
+        raise ConfigError(
+            f"{option}={name}: neither a file nor one of {', '.join(names)}"
+            f"{nearest(name, names)}"
+        )
+
+    def defaults(self) -> Dict[str, Any]:
+        """Return the host's default.yaml."""
+        return read_yaml(self.host.config_dir(self.root) / "default.yaml")
+
+    # Inheritance ----------------------------------------------------------------------
+
+    def resolve(self, path: Path) -> Dict[str, Any]:
+        """Return an algorithm's settings with everything it inherits.
+
+        Raises:
+            ConfigError: a file is missing or malformed, or inherits from itself.
+        """
+        values = self._inherited(path, ())
+        if values.get("learner") == "wqmix_learner":
+            values["learner"] = self.learner
+        return merged(self.host.fallbacks, values)
+
+    def _inherited(self, path: Path, heirs: Tuple[Path, ...]) -> Dict[str, Any]:
+        if path in heirs:
+            chain = " → ".join(heir.name for heir in (*heirs, path))
+            raise ConfigError(f"{path}: inherits from itself ({chain})")
+        values = read_yaml(path)
+        parent = values.pop("inherit", None)
+        if parent is None:
+            return values
+        return merged(self._inherited(self._parent(parent, path), (*heirs, path)), values)
+
+    def _parent(self, name: str, heir: Path) -> Path:
+        """Return the file that `inherit: name` means in `heir`."""
+        if name in our_names():
+            return OUR_CONFIGS / f"{name}.yaml"
+        path = self.host_file("algs", self.host.aliases.get(name, name))
+        if not path.is_file():
+            raise ConfigError(
+                f"{heir.name} inherits {name!r}, but {self.host.title} has no {path}"
+            )
+        return path
+
+    # The command line -----------------------------------------------------------------
+
+    def option_for(self, kind: str, name: str) -> Tuple[str, Optional[Dict[str, Any]]]:
+        """Return what to hand the host for a config, and its settings if it is ours."""
+        path, is_hosts = self.locate(kind, name)
+        if is_hosts:
+            own = name[len(HOST_PREFIX) :] if name.startswith(HOST_PREFIX) else name
+            return own, None
+        if kind == "algs" and "inherit" in read_yaml(path):
+            if self.host_file(kind, name).is_file() and not same(path, self, kind, name):
+                note(
+                    f"--config={name} is wqmix's; {self.host.title}'s own file of that "
+                    f"name is --config={HOST_PREFIX}{name}"
+                )
+            values = self.resolve(path)
+            return self.write(values, path.stem), values
+        if "=" in str(path) or path.suffix != ".yaml":
+            return self.write(read_yaml(path), path.stem), None
+        return str(path.with_suffix("")), None
+
+    def write(self, values: Dict[str, Any], stem: str) -> str:
+        """Write settings to a temporary YAML; return its path without `.yaml`."""
+        if self._folder is None:
+            self._folder = temporary_folder()
+        path = self._folder / f"{stem.replace('=', '-')}.yaml"
+        path.write_text(dump_yaml(values), encoding="utf-8")
+        return str(path.with_suffix(""))
+
+
+def our_names() -> List[str]:
+    """Return the names of our own algorithms: the YAMLs that inherit."""
+    return sorted(
+        path.stem for path in OUR_CONFIGS.glob("*.yaml") if "inherit" in read_yaml(path)
+    )
+
+
+def same(path: Path, files: ConfigFiles, kind: str, name: str) -> bool:
+    """Whether the host's file of a name is this very file (the embedded host)."""
+    return files.host_file(kind, name).resolve() == path.resolve()
+
+
+def read_yaml(path: Path) -> Dict[str, Any]:
+    """Read a YAML mapping with the safe loader, or raise ConfigError."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not valid YAML ({reason})") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: holds no 'key: value' settings")
+    return values
+
+
+def dump_yaml(values: Dict[str, Any]) -> str:
+    """Write settings as YAML text, in their order."""
+    return "".join(
+        yaml.safe_dump({key: value}, allow_unicode=True, default_flow_style=False)
+        for key, value in values.items()
+    )
+
+
+def temporary_folder() -> Path:
+    """Make a folder that goes when this process (not a fork of it) ends."""
+    folder = Path(tempfile.mkdtemp(prefix="wqmix-"))
+    if "=" in str(folder):
+        shutil.rmtree(folder)
+        raise ConfigError(
+            f"{folder.parent}: hosts cut config paths at '='; set TMPDIR to a folder "
+            "without one"
+        )
+    owner = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder

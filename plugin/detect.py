@@ -1,0 +1,94 @@
+"""Which host a folder holds, by its layout: files there or not, and what they say.
+
+Never by trying imports: a second copy of a package could be imported that way, and
+PyMARLzoo+'s inner folder looks like any `src/`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from ..errors import ConfigError, nearest
+from .hosts import EMBEDDED_ROOT, HOSTS, HostAdapter
+
+EMBEDDED_MODULE = "wqmix.host.main"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to run: a script, or a module as `python -m` would.
+
+    Attributes:
+        path: the file that runs as `__main__`.
+        module: its module name where it was given by one.
+    """
+
+    path: Path
+    module: Optional[str] = None
+
+    @property
+    def root(self) -> Path:
+        """The host's source folder: the one with `learners/`, `controllers/` …"""
+        return self.path.resolve().parent
+
+
+def script_target(name: str) -> Target:
+    """Return the target for a script's path."""
+    path = Path(name)
+    if path.is_dir():
+        path = path / "main.py"
+    if not path.is_file():
+        raise ConfigError(f"no such script: {name}")
+    return Target(path)
+
+
+def module_target(name: str) -> Target:
+    """Return the target for a module's name, importing none of its parents."""
+    if name == EMBEDDED_MODULE:
+        return Target(EMBEDDED_ROOT / "main.py", name)
+    top, *rest = name.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        raise ConfigError(f"-m {name}: no package {top!r} is installed")
+    folder = Path(next(iter(spec.submodule_search_locations or [""])))
+    path = folder.joinpath(*rest)
+    path = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+    if not spec.submodule_search_locations or not path.is_file():
+        raise ConfigError(f"-m {name}: no such module")
+    return Target(path, name)
+
+
+def detect(root: Path, forced: Optional[str] = None) -> HostAdapter:
+    """Return the adapter of the host in `root`.
+
+    Args:
+        root: the host's source folder.
+        forced: the name of an adapter to use without looking (`--host`).
+
+    Raises:
+        ConfigError: not a host, or two adapters match.
+    """
+    if forced is not None:
+        if forced not in HOSTS:
+            names = ", ".join(HOSTS)
+            hint = nearest(forced, HOSTS)
+            raise ConfigError(f"--host {forced}: not one of {names}{hint}")
+        return HOSTS[forced]
+    known = [host for name, host in HOSTS.items() if name != "generic"]
+    matches = [host for host in known if not host.missing(root)]
+    if len(matches) > 1:
+        names = " and ".join(host.name for host in matches)
+        raise ConfigError(f"{root} looks like {names}: say which with --host NAME")
+    if matches:
+        return matches[0]
+    generic = HOSTS["generic"]
+    lacks = generic.missing(root)
+    if lacks:
+        raise ConfigError(
+            f"{root} holds no PyMARL-family host: looked for "
+            f"{', '.join(generic.present)}; missing: {', '.join(lacks)}"
+        )
+    return generic

@@ -1,0 +1,25 @@
+"""The embedded host (`wqmix.host`): PyMARL's API, shipped with this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List
+
+from .base import HostAdapter
+
+EMBEDDED_ROOT = Path(__file__).resolve().parents[2] / "host"
+
+
+class Embedded(HostAdapter):
+    name = "embedded"
+    title = "the embedded host"
+    about = "wqmix.host, shipped with this package: no checkout needed"
+    package = "wqmix.host"
+
+    def missing(self, root: Path) -> List[str]:
+        """This host is where it was installed, nowhere else."""
+        return [] if root.resolve() == EMBEDDED_ROOT else [str(EMBEDDED_ROOT)]
+
+    def config_dir(self, root: Path) -> Path:
+        """Its folder `config` lies beside it, shared with our own YAMLs."""
+        return root.parent / "config"

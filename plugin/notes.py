@@ -1,0 +1,10 @@
+"""The launcher's few log lines: standard error, prefixed `wqmix:`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def note(text: str) -> None:
+    """Print one `wqmix:` line to standard error."""
+    print(f"wqmix: {text}", file=sys.stderr, flush=True)

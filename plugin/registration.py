@@ -1,0 +1,156 @@
+"""Our learner in the host's own `learners.REGISTRY`.
+
+The entry is made the moment the host has imported its `learners` package: a finder
+waits for that import, so the host's import order, and with it every random number that
+it draws, stays what it is without us.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+import sys
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable
+
+from ..errors import ConfigError, WQMixError
+from .hosts import HostAdapter
+from .hosts.base import read_text
+from .notes import note
+
+LEARNER = "wqmix_learner"
+LEARNER_BESIDE = "wqmix_plugin_learner"  # where the host has a `wqmix_learner` itself
+GUARDED = ("train", "cuda", "save_models", "load_models")
+
+
+def learner_key(root: Path) -> str:
+    """Return the registry key for our learner: one that the host does not use."""
+    source = root / "learners" / "__init__.py"
+    taken = source.is_file() and re.search(rf"['\"]{LEARNER}['\"]", read_text(source))
+    if taken:
+        note(f"{source} has its own {LEARNER!r}: ours is {LEARNER_BESIDE!r}")
+    return LEARNER_BESIDE if taken else LEARNER
+
+
+def register_on_import(host: HostAdapter, key: str) -> None:
+    """Register our learner when the host imports `learners`, or now if it has."""
+    name = host.module("learners")
+    enter = functools.partial(register_in, host=host, key=key)
+    if name in sys.modules:
+        enter(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, AfterImport(name, enter))
+
+
+def register_in(learners: ModuleType, host: HostAdapter, key: str) -> None:
+    """Enter our learner into an imported `learners` package.
+
+    Raises:
+        ConfigError: the package has no REGISTRY, or the key is the host's own.
+    """
+    registry = getattr(learners, "REGISTRY", None)
+    if not isinstance(registry, dict):
+        raise ConfigError(
+            f"{host.title}: {learners.__name__} has no dict named REGISTRY to enter "
+            f"{key!r} into ({learners.__file__})"
+        )
+    present = registry.get(key)
+    if present is None:
+        registry[key] = functools.partial(build_learner, host)
+    elif getattr(present, "func", None) is not build_learner:
+        raise ConfigError(
+            f"{host.title}: {learners.__name__}.REGISTRY has its own {key!r}, which "
+            "is not overwritten: rename it in the host"
+        )
+
+
+def build_learner(
+    host: HostAdapter, mac: Any, scheme: Any, logger: Any, args: Any
+) -> Any:
+    """Build `WQMixLearner` for a host: what its registry holds under our key.
+
+    A `WQMixError` in the constructor or in a method ends the process with one line.
+    """
+    return or_one_line(_build)(host, mac, scheme, logger, args)
+
+
+def _build(host: HostAdapter, mac: Any, scheme: Any, logger: Any, args: Any) -> Any:
+    from ..learners.wqmix_learner import WQMixLearner
+
+    check_scheme(host, scheme)
+    ours = copy.copy(args)
+    ours.wqmix_host = host.host_settings(vars(args))
+    learner = WQMixLearner(mac, scheme, logger, ours)
+    for name in GUARDED:
+        setattr(learner, name, or_one_line(getattr(learner, name)))
+    return learner
+
+
+def check_scheme(host: HostAdapter, scheme: Any) -> None:
+    """Refuse image observations and individual rewards, which the batch would hold."""
+    shape = scheme["obs"]["vshape"]
+    if not isinstance(shape, int) and len(shape) > 1:
+        raise ConfigError(
+            f"{host.title}: observations of shape {tuple(shape)} are images; Weighted "
+            "QMIX here needs vectors"
+        )
+    rewards = scheme["reward"]["vshape"]
+    if (rewards if isinstance(rewards, int) else rewards[0]) != 1:
+        raise ConfigError(
+            f"{host.title}: {rewards} rewards a step, but Weighted QMIX needs one "
+            "reward for the team"
+        )
+
+
+def or_one_line(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function: a `WQMixError` becomes one line and the exit code it names."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except WQMixError as error:
+            note(f"error: {error}")
+            raise SystemExit(error.exit_code) from None
+
+    return guarded
+
+
+class AfterImport(MetaPathFinder):
+    """Calls `then(module)` right after the first import of the module `name`."""
+
+    def __init__(self, name: str, then: Callable[[ModuleType], None]) -> None:
+        self._name = name
+        self._then = then
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = spec_of_others(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            self._call_after(spec.loader)
+        return spec
+
+    def _call_after(self, loader: Any) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            loader.exec_module = execute
+            execute(module)
+            self._then(module)
+
+        loader.exec_module = exec_module
+
+
+def spec_of_others(fullname: str, path: Any, target: Any) -> Any:
+    """Return what the finders on `sys.meta_path` find, as the import system asks."""
+    for finder in sys.meta_path:
+        find_spec = getattr(finder, "find_spec", None)
+        spec = find_spec(fullname, path, target) if find_spec else None
+        if spec is not None:
+            return spec
+    return None

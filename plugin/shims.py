@@ -1,0 +1,182 @@
+"""What an old host needs to run on today's Python: in this process, on no file.
+
+Only what this host on this Python needs is applied, and each shim says so once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import collections.abc
+import importlib.util
+import inspect
+import os
+import sys
+import threading
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, Optional
+
+import yaml
+
+from .hosts import HostAdapter
+from .hosts.base import contains, read_text
+from .notes import note
+
+RUN_FILES = ("run.py", "run/*.py")
+
+
+def apply(host: HostAdapter, root: Path, main: Path) -> None:
+    """Apply the shims that a checkout needs here.
+
+    Args:
+        host: its adapter.
+        root: its source folder.
+        main: the file that runs.
+    """
+    if contains(main, "collections.Mapping") and not hasattr(collections, "Mapping"):
+        note("shim Mapping: collections.Mapping, gone since Python 3.10")
+        collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined]
+    if contains(main, "yaml.load(f)") and not yaml_has_default_loader():
+        note("shim yaml: yaml.load without a Loader, an error since PyYAML 6")
+        give_yaml_a_default_loader()
+    if ends_by_exit(root):
+        note("shim exit: os._exit at the end would leave sacred's run as RUNNING")
+        QuietExit.install()
+    stand_in = StandIns(host, root)
+    stand_in.replace_modules()
+    sys.meta_path.append(stand_in)
+
+
+# PyYAML ---------------------------------------------------------------------------------
+
+
+def yaml_has_default_loader() -> bool:
+    """Whether `yaml.load(stream)` works, as before PyYAML 6."""
+    loader = inspect.signature(yaml.load).parameters["Loader"]
+    return loader.default is not inspect.Parameter.empty
+
+
+def give_yaml_a_default_loader() -> None:
+    """Let `yaml.load(stream)` read with the safe loader."""
+    load = yaml.load
+
+    def load_safely(stream: Any, Loader: Any = yaml.SafeLoader) -> Any:
+        return load(stream, Loader)
+
+    yaml.load = load_safely
+
+
+# os._exit -------------------------------------------------------------------------------
+
+
+def ends_by_exit(root: Path) -> bool:
+    """Whether a host's run files end the process by `os._exit`."""
+    files = [path for pattern in RUN_FILES for path in root.glob(pattern)]
+    lines = [line.strip() for path in files for line in read_text(path).splitlines()]
+    return any(line.startswith("os._exit(") for line in lines)
+
+
+class QuietExit:
+    """`os._exit` as a no-op in this process's main thread, until the host has returned.
+
+    Forked workers and other threads still end by it.
+    """
+
+    code: Optional[int] = None
+
+    def __init__(self) -> None:
+        self._exit = os._exit
+        self._owner = os.getpid()
+
+    @classmethod
+    def install(cls) -> None:
+        """Take the place of `os._exit`."""
+        os._exit = cls()  # type: ignore[assignment]
+
+    def __call__(self, code: int) -> None:
+        in_main = threading.current_thread() is threading.main_thread()
+        if os.getpid() != self._owner or not in_main:
+            self._exit(code)
+        self.code = code
+
+    def finish(self) -> None:
+        """End as the host asked, threads or not, after all exit handlers."""
+        if self.code is not None:
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self._exit(self.code)
+
+
+def finish() -> None:
+    """End the process if the host has asked for it by `os._exit`."""
+    if isinstance(os._exit, QuietExit):
+        os._exit.finish()
+
+
+# Absent modules ---------------------------------------------------------------------------
+
+
+class StandIns(MetaPathFinder, Loader):
+    """Stand-ins for modules that a host imports and that are absent.
+
+    Last on `sys.meta_path`, so it is asked only for what nothing else provides; it
+    answers only imports made by the host's own files.
+    """
+
+    def __init__(self, host: HostAdapter, root: Path) -> None:
+        self._host = host
+        self._root = str(root)
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname in self._host.stand_ins and self._asked_by_host():
+            return ModuleSpec(fullname, self, is_package=True)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return StandIn(spec.name, self._host.stand_ins[spec.name])
+
+    def exec_module(self, module: ModuleType) -> None:
+        note(f"shim absent: a stand-in for {module.__name__}, which is not there")
+
+    def replace_modules(self) -> None:
+        """Put stand-ins in place of host modules whose own imports are absent."""
+        for name, needs in self._host.replaced.items():
+            lacking = [need for need in needs if importlib.util.find_spec(need) is None]
+            if lacking:
+                note(f"shim absent: a stand-in for {name}, without {lacking[0]}")
+                sys.modules[name] = StandIn(name, self._host.stand_ins[lacking[0]])
+
+    def _asked_by_host(self) -> bool:
+        frame = sys._getframe(2)
+        while frame is not None and "importlib" in frame.f_code.co_filename:
+            frame = frame.f_back
+        return frame is not None and os.path.abspath(
+            frame.f_code.co_filename
+        ).startswith(self._root)
+
+
+class StandIn(ModuleType):
+    """A module any name can be imported from; using one says what is missing."""
+
+    def __init__(self, name: str, remedy: str) -> None:
+        super().__init__(name)
+        self.__path__ = []  # a package, so that submodules are looked for
+        self._made: Dict[str, type] = {}
+        self._remedy = remedy
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        message = f"{self.__name__}.{name} is not installed: {self._remedy}"
+
+        def refuse(self: Any, *args: Any, **kwargs: Any) -> None:
+            note(f"error: {message}")
+            raise SystemExit(2)
+
+        if name not in self._made:
+            self._made[name] = type(name, (), {"__init__": refuse})
+        return self._made[name]
