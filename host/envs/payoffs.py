@@ -16,7 +16,7 @@ class Game(NamedTuple):
 
 
 def _all_or_none(n_agents, n_actions, together, split, apart):
-    """``together`` if all agents play action 0, ``apart`` if none does, else ``split``."""
+    """``together`` if all agents play action 0, ``apart`` if none, else ``split``."""
     payoff = np.full((n_actions,) * n_agents, split, dtype=float)
     payoff[(slice(1, None),) * n_agents] = apart
     payoff[(0,) * n_agents] = together
@@ -83,7 +83,7 @@ def payoff_tensor(game=None, payoff=None):
         float64 ``[U_1, ..., U_A]``, ``A >= 2`` and every ``U_a >= 2``.
 
     Raises:
-        ConfigError: unknown name; ragged, non-numeric, not finite, or too small a payoff.
+        ConfigError: unknown name; payoff ragged, not numeric, not finite or too small.
     """
     if payoff is None:
         if game not in GAMES:
@@ -94,38 +94,31 @@ def payoff_tensor(game=None, payoff=None):
 
 def _checked(payoff):
     where = "env_args.payoff"
-    lengths = _axis_lengths(payoff, where)
-    try:
-        table = np.array(payoff)
-    except (TypeError, ValueError):
-        table = np.array(None)
+    if not isinstance(payoff, np.ndarray):
+        _refuse_ragged(payoff, where)
+    table = np.array(payoff)
     if table.dtype.kind not in "iuf":
         raise ConfigError(f"{where} holds something that is not a number")
-    table = table.astype(np.float64)
     if not np.isfinite(table).all():
         raise ConfigError(f"{where} holds NaN or infinity: every payoff must be finite")
-    if len(lengths) < 2:
-        raise ConfigError(f"{where} has one axis: two agents or more are needed")
-    if min(lengths) < 2:
+    if table.ndim < 2:
+        raise ConfigError(f"{where} has {table.ndim} axis: two agents or more are needed")
+    if min(table.shape) < 2:
         raise ConfigError(
-            f"{where} has shape {tuple(lengths)}: every agent needs two actions or more"
+            f"{where} has shape {table.shape}: every agent needs two actions or more"
         )
-    return table
+    return table.astype(np.float64)
 
 
-def _axis_lengths(payoff, where):
-    """The shape of nested lists, or the complaint that they have none."""
-    if isinstance(payoff, np.ndarray):
-        return list(payoff.shape)
+def _refuse_ragged(payoff, where):
+    """Complain unless ``payoff`` is lists in lists, equally long at equal depth."""
     if not isinstance(payoff, (list, tuple)):
         raise ConfigError(f"{where} is {payoff!r}: nested lists of numbers are needed")
-    return _nested_lengths(payoff, where)
-
-
-def _nested_lengths(value, where):
-    if not isinstance(value, (list, tuple)):
-        return []
-    below = [_nested_lengths(entry, where) for entry in value]
-    if any(lengths != below[0] for lengths in below):
-        raise ConfigError(f"{where} is ragged: rows of one axis must all be equally long")
-    return [len(value)] + (below[0] if below else [])
+    level = [payoff]
+    while any(isinstance(entry, (list, tuple)) for entry in level):
+        lengths = {
+            len(entry) if isinstance(entry, (list, tuple)) else None for entry in level
+        }
+        if len(lengths) > 1:
+            raise ConfigError(f"{where} is ragged: its rows must be equally long")
+        level = [inner for entry in level for inner in entry]

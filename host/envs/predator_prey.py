@@ -188,14 +188,18 @@ class PredatorPreyBatch(BatchEnv):
     def reset(self, copies=None):
         which = np.arange(self.n_copies)[slice(None) if copies is None else copies]
         start = self._rng.random((len(which), self._area)).argsort(axis=1)
-        self._place(
+        self.place(
             which,
             start[:, : self.n_agents],
             start[:, self.n_agents : self.n_agents + self.n_prey],
         )
 
-    def _place(self, which, agents, prey):
-        """Start an episode in the copies ``which``, everybody on the given cells."""
+    def place(self, which, agents, prey):
+        """Start an episode in the copies ``which``, everybody on the given cells.
+
+        ``which`` holds ``n`` indices; ``agents`` ``[n, A]`` and ``prey`` ``[n, P]`` hold
+        cells, ``row * columns + column``.
+        """
         self._agents[which], self._prey[which] = agents, prey
         self._cells[which, : self._area] = FREE
         self._cells[which, self._area :] = WALL
