@@ -31,7 +31,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.8",
-    package_dir={name: FOLDERS[name] for name in FOLDERS if (HERE / FOLDERS[name]).is_dir()},
+    package_dir={name: dir for name, dir in FOLDERS.items() if (HERE / dir).is_dir()},
     packages=PACKAGES,
     package_data={"wqmix.config": ["*.yaml", "*/*.yaml"]},
     install_requires=[

@@ -113,9 +113,9 @@ def check_enumerable(n_actions: int, n_agents: int, limit: int) -> None:
     """Raise ConfigError where `weighting: ideal` would enumerate more than `limit`."""
     if n_actions**n_agents > limit:
         raise ConfigError(
-            f"weighting='ideal' enumerates all joint actions: {n_actions}^{n_agents} is "
-            f"over ideal_max_joint_actions={limit}; use weighting=cw, which needs no "
-            "enumeration"
+            f"weighting='ideal' enumerates all joint actions: {n_actions}^{n_agents} "
+            f"is over ideal_max_joint_actions={limit}; use weighting=cw, which needs "
+            "no enumeration"
         )
 
 

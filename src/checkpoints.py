@@ -13,6 +13,7 @@ from .errors import CheckpointError
 
 STATE_FILE = "learner.th"
 HOST_FILES = ("mixer", "opt")  # what a host's own QMIX writes besides agent.th
+READ_ERRORS = (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError)
 
 
 def last_good_path(args: Any, t_env: int) -> str:
@@ -82,8 +83,8 @@ def load(
         stems = [stem for stem in stems if stem != "opt"]
     loaded = {stem: read(os.path.join(path, f"{stem}.th")) for stem in stems}
     state = None if is_hosts_own else read(os.path.join(path, STATE_FILE))
-    if _exists(path, "agent"):
-        read(os.path.join(path, "agent.th"))  # refuse a hostile one before the host loads
+    if _exists(path, "agent"):  # refuse a hostile one before the host loads it
+        read(os.path.join(path, "agent.th"))
     for stem, content in loaded.items():
         _load_into(modules[stem], content, os.path.join(path, f"{stem}.th"))
     mac.load_models(path)
@@ -104,9 +105,10 @@ def read(file: str) -> Any:
     """
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except READ_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error) else repr(error)
-        raise CheckpointError(f"{file}: cannot be read as tensors ({reason})") from error
+        message = f"{file}: cannot be read as tensors ({reason})"
+        raise CheckpointError(message) from error
 
 
 def _exists(path: str, stem: str) -> bool:

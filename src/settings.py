@@ -150,9 +150,10 @@ class HostSettings:
         check_choice("optimizer", self.optimizer, ("adam", "rmsprop"), self.name)
         unit, amount = self.target_update.unit, self.target_update.amount
         check_choice("target update unit", unit, TARGET_UPDATE_UNITS, self.name)
-        _check_range("target update", amount, 0.0, 1.0 if unit == "soft" else None, self)
-        _check_range("lr", self.lr, 0.0, None, self)
-        _check_range("grad_norm_clip", self.grad_norm_clip, 0.0, None, self)
+        most = 1.0 if unit == "soft" else float("inf")
+        _check_range("target update", amount, most, self.name)
+        _check_range("lr", self.lr, float("inf"), self.name)
+        _check_range("grad_norm_clip", self.grad_norm_clip, float("inf"), self.name)
         for key, value in (("gamma", self.gamma), ("td_lambda", self.td_lambda)):
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{self.name}: {key}={value} is outside [0, 1]")
@@ -166,12 +167,9 @@ def check_choice(key: str, value: Any, accepted: Any, source: str) -> None:
         raise ConfigError(f"{source}: {key}={value!r} is not one of {names}{hint}")
 
 
-def _check_range(
-    key: str, value: float, above: float, most: Optional[float], host: HostSettings
-) -> None:
-    if not value > above or (most is not None and value > most):
-        bound = f"at most {most}" if most is not None else "finite"
-        raise ConfigError(f"{host.name}: {key}={value} is not above {above} and {bound}")
+def _check_range(key: str, value: float, most: float, source: str) -> None:
+    if not 0.0 < value <= most:
+        raise ConfigError(f"{source}: {key}={value} is outside (0, {most}]")
 
 
 def _typed(value: Any, field: Any, source: str) -> Any:

@@ -69,7 +69,7 @@ def register(name: str) -> Callable[[Weighting], Weighting]:
 
 
 def full_or_alpha(is_full: Tensor, x: WeightingInputs) -> Tensor:
-    """Return 1 where `is_full` [B, T, 1] and α elsewhere, in the dtype of the target."""
+    """Return 1 where `is_full` [B, T, 1] and α elsewhere, typed as the target."""
     one = torch.ones((), dtype=x.target.dtype, device=x.target.device)
     return torch.where(is_full, one, one * x.alpha)
 

@@ -84,7 +84,9 @@ class WQMixLearner:
         self.weighting = WEIGHTINGS[self.settings.weighting]
         self.mixer = self.host.build_mixer(args)
         self.central_agent, self.central_mixer = self._build_central(scheme)
-        self.targets = TargetNetworks(self.host.target_update, self._build_targets())
+        self.target_networks = TargetNetworks(
+            self.host.target_update, self._build_targets()
+        )
         self.params = self._parameters()
         self.optimiser = build_optimiser(self.params, self.host)
         self.reward_moments = RunningMoments()
@@ -122,7 +124,7 @@ class WQMixLearner:
         self._check_finite({**losses, **norms}, t_env, is_log_step)
         self.optimiser.step()
 
-        self.targets.after_train_step(episode_num)
+        self.target_networks.after_train_step(episode_num)
         if is_log_step:
             self.last_log_t = t_env
             self._log({**losses, **norms, **self._means(values, data, td_error)}, t_env)
@@ -162,7 +164,7 @@ class WQMixLearner:
 
         Where there is no Q̂* (`central_loss: 0`), v is the target Q_tot.
         """
-        nets = self.targets
+        nets = self.target_networks
         if nets.mac is not None:
             self.host.prepare_mac(nets.mac, data.state.device)
             target_q = step_unroll(nets.mac, batch, self.args.n_actions)
@@ -194,8 +196,11 @@ class WQMixLearner:
     def _losses(
         self, values: Values, mask: Tensor, td_error: Tensor, per_weight: Any
     ) -> Dict[str, Tensor]:
-        """L = qmix_loss · Σ m w (Q_tot − y)² / Σ m + central_loss · Σ m (Q̂* − y)² / Σ m,
-        (Eqs. 10 and 11), each episode scaled by its weight of prioritised replay."""
+        """The two losses (Eqs. 10 and 11) and their sum.
+
+        L = qmix_loss · Σ m w (Q_tot − y)² / Σ m + central_loss · Σ m (Q̂* − y)² / Σ m,
+        each episode scaled by its importance weight of prioritised replay.
+        """
         scale = mask.sum().clamp(min=1).reciprocal()
         if per_weight is not None:
             per_weight = torch.as_tensor(per_weight, dtype=mask.dtype)
@@ -209,7 +214,7 @@ class WQMixLearner:
             losses["central_loss"] = central_loss
         return losses
 
-    def _is_optimal_joint(self, data: Transitions, q_star_i: Optional[Tensor]) -> Tensor:
+    def _is_optimal_joint(self, data: Transitions, q_star_i: Tensor) -> Tensor:
         return central.is_optimal_joint(
             self.central_mixer,
             q_star_i[:, :-1].detach(),
@@ -267,12 +272,12 @@ class WQMixLearner:
     @property
     def target_central_agent(self) -> Optional[nn.Module]:
         """Q̂*⁻'s per-agent network; None with `central_loss: 0`."""
-        return self.targets.get("central_agent")
+        return self.target_networks.get("central_agent")
 
     @property
     def target_central_mixer(self) -> Optional[nn.Module]:
         """Q̂*⁻'s mixer; None with `central_loss: 0`."""
-        return self.targets.get("central_mixer")
+        return self.target_networks.get("central_mixer")
 
     def cuda(self) -> None:
         """Move all networks to the GPU."""
@@ -281,7 +286,7 @@ class WQMixLearner:
         if self.central_agent is not None:
             self.central_agent.cuda()
             self.central_mixer.cuda()
-        self.targets.cuda()
+        self.target_networks.cuda()
 
     # Checks and logging
 
@@ -294,18 +299,18 @@ class WQMixLearner:
         """
         if terms["loss"].is_cuda and not is_log_step:
             return
-        bad = [name for name, value in terms.items() if not torch.isfinite(value).item()]
+        bad = [name for name, value in terms.items() if not value.isfinite().item()]
         if bad:
             path = checkpoints.last_good_path(self.args, t_env)
             self.save_models(path)
             raise NonFiniteError(
-                f"{bad[-1] if bad == ['grad_norm'] else bad[0]} is not finite at "
-                f"t_env={t_env} (not finite: {', '.join(bad)}); training stopped before "
-                f"this update, the networks until then are saved in {path}"
+                f"not finite at t_env={t_env}: {', '.join(bad)}; training stopped "
+                f"before this update, the networks until then are saved in {path}"
             )
 
     def _part_norms(self) -> Dict[str, Tensor]:
-        return {f"{name}_norm": grad_norm(part) for name, part in self._parts().items()}
+        parts = self._parts()
+        return {f"{name}_norm": grad_norm(part) for name, part in parts.items()}
 
     def _means(
         self, values: Values, data: Transitions, td_error: Tensor
@@ -353,7 +358,7 @@ class WQMixLearner:
         log = self.logger.console_logger
         state = checkpoints.load(path, self.mac, self._modules(), log)
         if state is None:
-            self.targets.copy_all()
+            self.target_networks.copy_all()
         else:
             self._load_state(state)
 
@@ -363,20 +368,20 @@ class WQMixLearner:
         if self.central_agent is not None:
             modules["central_agent"] = self.central_agent
             modules["central_mixer"] = self.central_mixer
-        for name, net in self.targets.nets().items():
+        for name, net in self.target_networks.nets().items():
             modules[f"target_{name}"] = getattr(net, "agent", net)
         return modules
 
     def _state(self) -> Dict[str, Any]:
         return {
-            "targets": self.targets.counters(),
+            "targets": self.target_networks.counters(),
             "reward_moments": self.reward_moments.state_dict(),
             "return_moments": self.return_moments.state_dict(),
             "last_log_t": self.last_log_t,
         }
 
     def _load_state(self, state: Dict[str, Any]) -> None:
-        self.targets.load_counters(state["targets"])
+        self.target_networks.load_counters(state["targets"])
         self.reward_moments.load_state_dict(state["reward_moments"])
         self.return_moments.load_state_dict(state["return_moments"])
         self.last_log_t = state["last_log_t"]
@@ -386,7 +391,7 @@ def _host_settings(args: Any) -> HostSettings:
     settings = getattr(args, "wqmix_host", None)
     if settings is None:
         raise ConfigError(
-            "WQMixLearner was built without the facts of its host: run the host through "
-            "`python -m wqmix`, or call `wqmix.plugin.register()` in its main"
+            "WQMixLearner was built without the facts of its host: run the host "
+            "through `python -m wqmix`, or call `wqmix.plugin.register()` in its main"
         )
     return settings

@@ -1,0 +1,43 @@
+# Everything from a bare clone: each target makes its environment, installs, runs.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: demo demo-prey games test quick lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       QMIX fails and CW-QMIX, OW-QMIX succeed on the paper's payoff; a figure"
+	@echo "make demo-prey  the same on a small predator-prey (about 15 minutes)"
+	@echo "make games      success rates of all algorithms over the named payoff games"
+	@echo "make test       all tests;  make quick: those of about a minute;  make lint"
+
+# PyTorch first, so that nothing else pulls another build of it.
+$(STAMP): setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install -q --disable-pip-version-check "torch==2.13.0"
+	$(RUN) -m pip install -q --disable-pip-version-check -e ".[test]"
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(RUN) -m wqmix demo
+
+demo-prey: $(STAMP)
+	$(RUN) -m wqmix demo --game predator_prey
+
+games: $(STAMP)
+	$(RUN) -m wqmix demo --game all
+
+test: $(STAMP)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2
+
+quick: $(STAMP)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m "not slow"
+
+lint: $(STAMP)
+	$(RUN) -m pip install -q --disable-pip-version-check ruff
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

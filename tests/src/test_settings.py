@@ -1,0 +1,76 @@
+"""Our keys: typed, complete, in range; each mistake is one clear line."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+import wqmix.config
+from wqmix.errors import ConfigError
+from wqmix.settings import WQMixSettings
+
+from .doubles import OURS, make_args
+
+CONFIG = Path(wqmix.config.__file__).parent / "algs"
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(weighting="cq"), "weighting='cq' is not one of cw, ideal, ow.*'cw'"),
+        (dict(central_mixer="attn"), "central_mixer='attn'.*did you mean 'atten'"),
+        (dict(central_agent="rnn"), "central_agent='rnn'.*central_rnn, central_rnn_ns"),
+        (dict(central_inputs="observation"), "central_inputs='observation'"),
+        (dict(unroll="fast"), "unroll='fast' is not one of auto, step"),
+        (dict(alpha=0), r"alpha=0.0 is outside \(0, 1\]"),
+        (dict(alpha=1.5), r"alpha=1.5 is outside \(0, 1\]"),
+        (dict(alpha=float("nan")), r"alpha=nan is outside \(0, 1\]"),
+        (dict(alpha="high"), "alpha='high' is not a number"),
+        (dict(alpha=True), "alpha=True is not a number"),
+        (dict(central_loss=-1), "central_loss=-1.0 is not zero or more"),
+        (dict(central_rnn_hidden_dim=0), "central_rnn_hidden_dim=0 is not positive"),
+        (dict(central_action_embed=1.5), "central_action_embed=1.5 is not a whole"),
+        (dict(diagnostics=1), "diagnostics=1 is not True or False"),
+        (dict(weighting=["cw"]), r"weighting=\['cw'\] is not a name"),
+    ],
+)
+def test_mistakes(change, message):
+    with pytest.raises(ConfigError, match="my.yaml: " + message):
+        WQMixSettings.from_config({**OURS, **change}, "my.yaml")
+
+
+def test_a_misspelt_key_is_named():
+    config = {**OURS, "alhpa": 0.5}
+    del config["alpha"]
+    with pytest.raises(ConfigError, match="'alpha' is missing.*did you mean 'alhpa'"):
+        WQMixSettings.from_config(config, "my.yaml")
+
+
+def test_the_yaml_lists_every_key_and_the_papers_values():
+    cw = yaml.safe_load((CONFIG / "cw_qmix.yaml").read_text(encoding="utf-8"))
+    ow = {**cw, **yaml.safe_load((CONFIG / "ow_qmix.yaml").read_text(encoding="utf-8"))}
+    keys = {field.name for field in fields(WQMixSettings)}
+    assert keys | {"inherit", "name", "learner"} == set(cw)
+    for config, weighting in ((cw, "cw"), (ow, "ow")):
+        settings = WQMixSettings.from_config(config, weighting)
+        assert settings.weighting == weighting and settings.alpha == 0.1
+        assert settings.qmix_loss == settings.central_loss == 1.0
+        assert settings.central_mixing_embed_dim == 256
+        assert settings.central_rnn_hidden_dim == 64
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(optimizer="adamw"), "optimizer='adamw'.*did you mean 'adam'"),
+        (dict(gamma=1.2), r"gamma=1.2 is outside \[0, 1\]"),
+        (dict(td_lambda=-0.1), r"td_lambda=-0.1 is outside \[0, 1\]"),
+        (dict(lr=0.0), r"lr=0.0 is outside \(0, inf\]"),
+    ],
+)
+def test_host_settings_are_checked(change, message):
+    with pytest.raises(ConfigError, match="test host: " + message):
+        make_args(**change)
