@@ -1,0 +1,1 @@
+"""The embedded host: a small PyMARL-compatible framework (`python -m wqmix.host`)."""

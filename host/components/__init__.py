@@ -1,0 +1,1 @@
+"""Data structures and small parts that controllers, learners and runners share."""

@@ -1,0 +1,274 @@
+"""Episodes as tensors `[episodes, time, ...]`, and the replay buffer made of them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch as th
+
+
+class EpisodeBatch:
+    """A batch of episodes, padded to `max_seq_length` time slots.
+
+    Args:
+        scheme: field name -> {"vshape": int or tuple, "dtype": torch dtype (float32),
+            "group": name of a group (adds its axis), "episode_const": True for one
+            value per episode instead of one per step}.
+        groups: group name -> number of members.
+        preprocess: field name -> (new field name, [Transform, ...]); the new field is
+            written whenever the old one is.
+        data: the storage of another batch, to be shared instead of allocated.
+
+    The field "filled" `[B, T, 1]` marks the time slots that hold data.
+    """
+
+    def __init__(
+        self,
+        scheme,
+        groups,
+        batch_size,
+        max_seq_length,
+        data=None,
+        preprocess=None,
+        device="cpu",
+    ):
+        self.scheme = dict(scheme)
+        self.groups = groups
+        self.batch_size = batch_size
+        self.max_seq_length = max_seq_length
+        self.preprocess = preprocess or {}
+        self.device = device
+        if data is not None:
+            self.data = data
+            return
+        if "filled" in self.scheme:
+            raise ValueError('"filled" is a reserved key for masking')
+        self.data = SimpleNamespace(transition_data={}, episode_data={})
+        self._add_preprocessed_fields()
+        self.scheme["filled"] = {"vshape": (1,), "dtype": th.long}
+        self._allocate(self.scheme)
+
+    def _add_preprocessed_fields(self):
+        for key, (new_key, transforms) in self.preprocess.items():
+            field = dict(self.scheme[key])
+            vshape, dtype = field["vshape"], field.get("dtype", th.float32)
+            for transform in transforms:
+                vshape, dtype = transform.infer_output_info(vshape, dtype)
+            self.scheme[new_key] = {**field, "vshape": vshape, "dtype": dtype}
+
+    def _allocate(self, scheme):
+        for key, field in scheme.items():
+            vshape = field["vshape"]
+            shape = (vshape,) if isinstance(vshape, int) else tuple(vshape)
+            if field.get("group"):
+                shape = (self.groups[field["group"]],) + shape
+            if field.get("episode_const", False):
+                store, lead = self.data.episode_data, (self.batch_size,)
+            else:
+                store = self.data.transition_data
+                lead = (self.batch_size, self.max_seq_length)
+            dtype = field.get("dtype", th.float32)
+            store[key] = th.zeros(lead + shape, dtype=dtype, device=self.device)
+
+    def extend(self, scheme, groups=None):
+        """Add zero-filled fields."""
+        self.groups = {**self.groups, **(groups or {})}
+        self.scheme.update(scheme)
+        self._allocate(scheme)
+
+    def to(self, device):
+        """Move in place."""
+        for store in (self.data.transition_data, self.data.episode_data):
+            for key, value in store.items():
+                store[key] = value.to(device)
+        self.device = device
+
+    def update(self, data, bs=slice(None), ts=slice(None), mark_filled=True):
+        """Write fields (tensors, arrays or nested lists) at episodes `bs`, steps `ts`.
+
+        Raises:
+            KeyError: a field that the scheme does not know.
+            ValueError: a value that fits its place only by a reshape that is more than
+                adding or dropping axes of length one.
+        """
+        index = self._parse_slices((bs, ts))
+        for key, value in data.items():
+            if key in self.data.transition_data:
+                if mark_filled:
+                    self.data.transition_data["filled"][index] = 1
+                    mark_filled = False
+                self._write(self.data.transition_data, key, index, value)
+            elif key in self.data.episode_data:
+                self._write(self.data.episode_data, key, index[:1], value)
+            else:
+                raise KeyError(f"{key} not found in transition or episode data")
+
+    def _write(self, store, key, index, value):
+        target = store[key]
+        if not isinstance(value, th.Tensor):
+            # Through one array: torch reads a list of arrays element by element.
+            value = th.as_tensor(np.asarray(value))
+        value = value.to(dtype=target.dtype, device=self.device)
+        shape = _shape_at(target, index)
+        if _without_ones(value.shape) != _without_ones(shape):
+            raise ValueError(
+                f"Unsafe reshape of {tuple(value.shape)} to {tuple(shape)} for {key}"
+            )
+        value = value.reshape(shape)
+        target[index] = value
+        if key in self.preprocess:
+            new_key, transforms = self.preprocess[key]
+            for transform in transforms:
+                value = transform.transform(value)
+            store[new_key][index] = value
+
+    def __getitem__(self, item):
+        """A field by name, a batch of some fields by names, or a batch by index.
+
+        `batch["obs"]`, `batch["obs", "state"]`, `batch[3]`, `batch[1:4]`,
+        `batch[[0, 2]]`, `batch[:, :7]`. Slices share memory with this batch.
+        """
+        if isinstance(item, str):
+            if item in self.data.episode_data:
+                return self.data.episode_data[item]
+            if item in self.data.transition_data:
+                return self.data.transition_data[item]
+            raise KeyError(f"Unrecognised key {item}")
+        if isinstance(item, tuple) and all(isinstance(key, str) for key in item):
+            return self._select_fields(item)
+        index = self._parse_slices(item)
+        data = SimpleNamespace(
+            transition_data={k: v[index] for k, v in self.data.transition_data.items()},
+            episode_data={k: v[index[0]] for k, v in self.data.episode_data.items()},
+        )
+        return EpisodeBatch(
+            self.scheme,
+            self.groups,
+            _length(index[0], self.batch_size),
+            _length(index[1], self.max_seq_length),
+            data=data,
+            device=self.device,
+        )
+
+    def _select_fields(self, keys):
+        for key in keys:
+            if key not in self.scheme:
+                raise KeyError(f"Unrecognised key {key}")
+        scheme = {key: self.scheme[key] for key in keys}
+        names = {field["group"] for field in scheme.values() if "group" in field}
+        data = SimpleNamespace(
+            transition_data=_subset(self.data.transition_data, keys),
+            episode_data=_subset(self.data.episode_data, keys),
+        )
+        return EpisodeBatch(
+            scheme,
+            _subset(self.groups, names),
+            self.batch_size,
+            self.max_seq_length,
+            data=data,
+            device=self.device,
+        )
+
+    @staticmethod
+    def _parse_slices(items):
+        """Normalise an index to (episodes, time), where an int keeps its axis."""
+        if not isinstance(items, tuple):
+            items = (items, slice(None))
+        if not isinstance(items[1], (int, np.integer, slice)):
+            raise IndexError("Indexing across Time must be contiguous")
+        return tuple(
+            slice(int(item), int(item) + 1)
+            if isinstance(item, (int, np.integer))
+            else item
+            for item in items
+        )
+
+    def max_t_filled(self):
+        """The number of time slots of the longest episode."""
+        return int(self.data.transition_data["filled"].sum(1).max())
+
+    def __repr__(self):
+        return (
+            f"EpisodeBatch. Batch Size:{self.batch_size} "
+            f"Max_seq_len:{self.max_seq_length} Keys:{self.scheme.keys()} "
+            f"Groups:{self.groups.keys()}"
+        )
+
+
+def _subset(mapping, keys):
+    return {key: mapping[key] for key in mapping if key in keys}
+
+
+def _without_ones(shape):
+    return [size for size in shape if size != 1]
+
+
+def _length(index, size):
+    return len(range(*index.indices(size))) if isinstance(index, slice) else len(index)
+
+
+def _shape_at(tensor, index):
+    """The shape of `tensor[index]`, without the copy that a list index would make."""
+    if isinstance(index[0], slice):
+        return tensor[index].shape
+    one_episode = tensor[(slice(0, 1),) + index[1:]]
+    return (len(index[0]),) + tuple(one_episode.shape[1:])
+
+
+class ReplayBuffer(EpisodeBatch):
+    """The latest `buffer_size` episodes, oldest overwritten first."""
+
+    def __init__(
+        self,
+        scheme,
+        groups,
+        buffer_size,
+        max_seq_length,
+        preprocess=None,
+        device="cpu",
+    ):
+        super().__init__(
+            scheme,
+            groups,
+            buffer_size,
+            max_seq_length,
+            preprocess=preprocess,
+            device=device,
+        )
+        self.buffer_size = buffer_size
+        self.buffer_index = 0
+        self.episodes_in_buffer = 0
+
+    def insert_episode_batch(self, ep_batch):
+        """Copy episodes in, wrapping round at the end."""
+        room = self.buffer_size - self.buffer_index
+        if ep_batch.batch_size > room:
+            self.insert_episode_batch(ep_batch[:room])
+            self.insert_episode_batch(ep_batch[room:])
+            return
+        end = self.buffer_index + ep_batch.batch_size
+        bs = slice(self.buffer_index, end)
+        ts = slice(0, ep_batch.max_seq_length)
+        self.update(ep_batch.data.transition_data, bs, ts, mark_filled=False)
+        self.update(ep_batch.data.episode_data, bs)
+        self.episodes_in_buffer = max(self.episodes_in_buffer, end)
+        self.buffer_index = end % self.buffer_size
+
+    def can_sample(self, batch_size):
+        return self.episodes_in_buffer >= batch_size
+
+    def sample(self, batch_size):
+        """Distinct episodes, drawn uniformly with numpy's global generator."""
+        if not self.can_sample(batch_size):
+            raise ValueError(
+                f"{batch_size} episodes asked of {self.episodes_in_buffer} stored"
+            )
+        if self.episodes_in_buffer == batch_size:
+            return self[:batch_size]
+        chosen = np.random.choice(self.episodes_in_buffer, batch_size, replace=False)
+        return self[chosen]
+
+    def __repr__(self):
+        return (
+            f"ReplayBuffer. {self.episodes_in_buffer}/{self.buffer_size} episodes. "
+            f"Keys:{self.scheme.keys()} Groups:{self.groups.keys()}"
+        )

@@ -1,0 +1,5 @@
+"""Learners. `REGISTRY[name](mac, scheme, logger, args)` builds one."""
+
+from .q_learner import QLearner
+
+REGISTRY = {"q_learner": QLearner}

@@ -1,0 +1,148 @@
+"""Q-learning of decomposed joint values: IQL, VDN and QMIX."""
+
+import copy
+
+import torch as th
+from torch.optim import RMSprop
+
+from ..errors import NonFiniteError
+from ..modules.mixers import REGISTRY as mixer_REGISTRY
+from ..utils.checkpoints import load_tensors
+
+
+class QLearner:
+    """One-step (double) Q-learning with a target network that is copied.
+
+    `mixer: null` trains each agent's utility on its own (IQL), "vdn" their sum and
+    "qmix" their monotonic mix. The target network is copied every
+    `target_update_interval` episodes.
+
+        y = r + gamma (1 - terminated) q_tot^-(s', u')      u' = argmax q (double_q)
+        loss = sum m (q_tot - y)^2 / sum m                        or argmax q^-
+    """
+
+    def __init__(self, mac, scheme, logger, args):
+        self.args = args
+        self.mac = mac
+        self.logger = logger
+        self.params = list(mac.parameters())
+        self.mixer = self.target_mixer = None
+        if args.mixer is not None:
+            self.mixer = mixer_REGISTRY[args.mixer](args)
+            self.params += list(self.mixer.parameters())
+            self.target_mixer = copy.deepcopy(self.mixer)
+        self.target_mac = copy.deepcopy(mac)
+        self.optimiser = RMSprop(
+            self.params, lr=args.lr, alpha=args.optim_alpha, eps=args.optim_eps
+        )
+        self.last_target_update_episode = 0
+        self.log_stats_t = -args.learner_log_interval - 1
+
+    def train(self, batch, t_env, episode_num):
+        """One update on a batch of episodes.
+
+        Raises:
+            NonFiniteError: the loss or its gradient is not finite; nothing was updated.
+        """
+        utilities = self._unroll(self.mac, batch)
+        chosen = utilities[:, :-1].gather(3, batch["actions"][:, :-1]).squeeze(3)
+        if self.mixer is not None:
+            chosen = self.mixer(chosen, batch["state"][:, :-1])
+        targets = self._targets(batch, utilities.detach())
+        mask = self._mask(batch).expand_as(chosen)
+        td_error = (chosen - targets) * mask
+        loss = (td_error**2).sum() / mask.sum()
+
+        self.optimiser.zero_grad()
+        loss.backward()
+        clip = self.args.grad_norm_clip
+        grad_norm = th.nn.utils.clip_grad_norm_(self.params, clip)
+        self._check_finite(loss, grad_norm, t_env)
+        self.optimiser.step()
+
+        since_update = episode_num - self.last_target_update_episode
+        if since_update >= self.args.target_update_interval:
+            self._update_targets()
+            self.last_target_update_episode = episode_num
+        if t_env - self.log_stats_t >= self.args.learner_log_interval:
+            self._log(t_env, loss, grad_norm, td_error, chosen, targets, mask)
+            self.log_stats_t = t_env
+
+    @staticmethod
+    def _unroll(mac, batch):
+        """The controller's utilities over whole episodes, `[B, T+1, A, U]`."""
+        mac.init_hidden(batch.batch_size)
+        steps = [mac.forward(batch, t=t) for t in range(batch.max_seq_length)]
+        return th.stack(steps, dim=1)
+
+    @th.no_grad()
+    def _targets(self, batch, utilities):
+        """One-step targets: `[B, T, 1]`, or `[B, T, A]` without a mixer."""
+        target_utilities = self._unroll(self.target_mac, batch)
+        judge = utilities if self.args.double_q else target_utilities
+        judge = judge.masked_fill(batch["avail_actions"] == 0, -float("inf"))
+        greedy = judge.argmax(dim=3, keepdim=True)
+        values = target_utilities.gather(3, greedy).squeeze(3)[:, 1:]
+        if self.target_mixer is not None:
+            values = self.target_mixer(values, batch["state"][:, 1:])
+        rewards = batch["reward"][:, :-1]
+        terminated = batch["terminated"][:, :-1].float()
+        return rewards + self.args.gamma * (1 - terminated) * values
+
+    @staticmethod
+    def _mask(batch):
+        """1 for the transitions that happened, `[B, T, 1]`."""
+        terminated = batch["terminated"][:, :-1].float()
+        mask = batch["filled"][:, :-1].float()
+        mask[:, 1:] = mask[:, 1:] * (1 - terminated[:, :-1])
+        return mask
+
+    @staticmethod
+    def _check_finite(loss, grad_norm, t_env):
+        if th.isfinite(loss.detach() + grad_norm):
+            return
+        term, value = ("gradient norm", grad_norm)
+        if not th.isfinite(loss):
+            term, value = ("loss", loss)
+        raise NonFiniteError(term, value.item(), t_env)
+
+    def _log(self, t_env, loss, grad_norm, td_error, chosen, targets, mask):
+        count = mask.sum().item()
+        per_agent = count * self.args.n_agents
+        stats = {
+            "loss": loss.item(),
+            "grad_norm": float(grad_norm),
+            "td_error_abs": td_error.abs().sum().item() / count,
+            "q_taken_mean": (chosen * mask).sum().item() / per_agent,
+            "target_mean": (targets * mask).sum().item() / per_agent,
+        }
+        for key, value in stats.items():
+            self.logger.log_stat(key, value, t_env)
+
+    def _update_targets(self):
+        self.target_mac.load_state(self.mac)
+        if self.mixer is not None:
+            self.target_mixer.load_state_dict(self.mixer.state_dict())
+        self.logger.console_logger.debug("Updated target network")
+
+    def cuda(self):
+        self.mac.cuda()
+        self.target_mac.cuda()
+        if self.mixer is not None:
+            self.mixer.cuda()
+            self.target_mixer.cuda()
+
+    def save_models(self, path):
+        self.mac.save_models(path)
+        if self.mixer is not None:
+            th.save(self.mixer.state_dict(), f"{path}/mixer.th")
+        th.save(self.optimiser.state_dict(), f"{path}/opt.th")
+
+    def load_models(self, path):
+        """Read what `save_models` wrote; the target networks become copies of it."""
+        self.mac.load_models(path)
+        self.target_mac.load_state(self.mac)
+        if self.mixer is not None:
+            self.mixer.load_state_dict(load_tensors(f"{path}/mixer.th"))
+            self.target_mixer.load_state_dict(self.mixer.state_dict())
+        self.optimiser.load_state_dict(load_tensors(f"{path}/opt.th"))

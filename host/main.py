@@ -1,0 +1,91 @@
+"""The command line: `python -m wqmix.host --config=qmix --env-config=matrix_game`.
+
+Exit codes: 0 done; 1 failed while running; 2 refused, with nothing written; 130 and 143
+interrupted by Ctrl-C and SIGTERM, with the results so far on disk.
+"""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+
+from sacred import SETTINGS, Experiment
+from sacred.observers import FileStorageObserver
+
+from .config import USAGE, load_config, parse_command_line
+from .errors import HostError
+from .run import run
+from .utils.logging import get_logger
+from .validation import validate
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM; for sacred an interruption, as Ctrl-C is."""
+
+
+def main(argv=None):
+    """Run one experiment; `argv` as in `sys.argv[1:]`. Returns the exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if not argv or "--help" in argv or "-h" in argv:
+        print(USAGE)
+        return 0
+    try:
+        with sigterm_interrupts():
+            execute(validate(load_config(parse_command_line(argv))))
+    except HostError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except Terminated:
+        return 128 + signal.SIGTERM
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return 0
+
+
+@contextmanager
+def sigterm_interrupts():
+    """SIGTERM raises Terminated inside the `with` block (in the main thread)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(signum, frame):
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def execute(config):
+    """Run a validated configuration under sacred, recorded in files."""
+    # "sys" records Python's own output and leaves the terminal alone; the default "fd"
+    # puts a `tee` in between, and a progress bar then sees no terminal.
+    SETTINGS["CAPTURE_MODE"] = "sys"
+    experiment = Experiment("pymarl")
+    experiment.logger = get_logger()
+    experiment.add_config(config)
+    results = os.path.join(config["local_results_path"], "sacred")
+    experiment.observers.append(FileStorageObserver(results))
+
+    @experiment.main
+    def my_main(_run, _config, _log):
+        run(_run, _plain(_config), _log)
+
+    experiment.run()
+
+
+def _plain(config):
+    """Sacred's read-only containers as ordinary ones."""
+    if isinstance(config, dict):
+        return {key: _plain(value) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return [_plain(value) for value in config]
+    return config
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""The recurrent utility network of the QMIX papers."""
+
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class RNNAgent(nn.Module):
+    """Linear, ReLU, GRU cell, Linear: inputs `[N, I]` to utilities `[N, U]`."""
+
+    def __init__(self, input_shape, args):
+        super().__init__()
+        self.args = args
+        self.fc1 = nn.Linear(input_shape, args.rnn_hidden_dim)
+        self.rnn = nn.GRUCell(args.rnn_hidden_dim, args.rnn_hidden_dim)
+        self.fc2 = nn.Linear(args.rnn_hidden_dim, args.n_actions)
+
+    def init_hidden(self):
+        """A zero state `[1, H]` on the network's device."""
+        return self.fc1.weight.new_zeros(1, self.args.rnn_hidden_dim)
+
+    def forward(self, inputs, hidden_state):
+        """Returns utilities `[N, U]` and the next hidden state `[N, H]`."""
+        x = F.relu(self.fc1(inputs))
+        h_in = hidden_state.reshape(-1, self.args.rnn_hidden_dim)
+        h = self.rnn(x, h_in)
+        return self.fc2(h), h

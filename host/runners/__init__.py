@@ -1,0 +1,6 @@
+"""Runners: they play episodes. `REGISTRY[name](args, logger)` makes one."""
+
+from .episode_runner import EpisodeRunner
+from .parallel_runner import ParallelRunner
+
+REGISTRY = {"episode": EpisodeRunner, "parallel": ParallelRunner}

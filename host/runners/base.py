@@ -1,0 +1,78 @@
+"""What every runner does: count steps, gather statistics, log them."""
+
+import math
+import numbers
+from functools import partial
+
+import numpy as np
+
+from ..components.episode_buffer import EpisodeBatch
+
+
+class Runner:
+    """Plays `batch_size` episodes at a time; `t_env` counts the training steps.
+
+    A subclass makes its environments in `__init__`, sets `episode_limit`, and gives
+    `get_env_info`, `run(test_mode)` and `close_env`.
+    """
+
+    def __init__(self, args, logger):
+        self.args = args
+        self.logger = logger
+        self.batch_size = args.batch_size_run
+        self.t_env = 0
+        self.train_returns, self.test_returns = [], []
+        self.train_stats, self.test_stats = {}, {}
+        self.log_train_stats_t = -math.inf  # so that the first episode is logged
+        # Whole rollouts only: the number of episodes that a test consists of.
+        self.test_episodes = max(1, args.test_nepisode // self.batch_size)
+        self.test_episodes *= self.batch_size
+
+    def setup(self, scheme, groups, preprocess, mac):
+        """Give the runner the shape of its batches, and who acts."""
+        self.new_batch = partial(
+            EpisodeBatch,
+            scheme,
+            groups,
+            self.batch_size,
+            self.episode_limit + 1,
+            preprocess=preprocess,
+            device=self.args.device,
+        )
+        self.mac = mac
+
+    def save_replay(self):
+        raise NotImplementedError(f"{type(self).__name__} cannot save replays")
+
+    def _finish(self, returns, lengths, infos, test_mode):
+        """Count and log finished episodes: their returns, lengths and last infos."""
+        stats = self.test_stats if test_mode else self.train_stats
+        all_returns = self.test_returns if test_mode else self.train_returns
+        if not test_mode:
+            self.t_env += sum(lengths)
+        for info in infos:
+            for key, value in info.items():
+                if isinstance(value, (numbers.Real, np.bool_)):
+                    stats[key] = stats.get(key, 0) + float(value)
+        stats["n_episodes"] = stats.get("n_episodes", 0) + len(returns)
+        stats["ep_length"] = stats.get("ep_length", 0) + sum(lengths)
+        all_returns.extend(returns)
+        if test_mode:
+            if len(all_returns) >= self.test_episodes:
+                self._log(all_returns, stats, "test_")
+        elif self.t_env - self.log_train_stats_t >= self.args.runner_log_interval:
+            self._log(all_returns, stats, "")
+            if hasattr(self.mac.action_selector, "epsilon"):
+                epsilon = self.mac.action_selector.epsilon
+                self.logger.log_stat("epsilon", epsilon, self.t_env)
+            self.log_train_stats_t = self.t_env
+
+    def _log(self, returns, stats, prefix):
+        self.logger.log_stat(prefix + "return_mean", np.mean(returns), self.t_env)
+        self.logger.log_stat(prefix + "return_std", np.std(returns), self.t_env)
+        for key, value in stats.items():
+            if key != "n_episodes":
+                mean = value / stats["n_episodes"]
+                self.logger.log_stat(f"{prefix}{key}_mean", mean, self.t_env)
+        returns.clear()
+        stats.clear()

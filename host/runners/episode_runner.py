@@ -1,0 +1,63 @@
+"""One environment, one episode at a time."""
+
+import torch as th
+
+from ..envs import REGISTRY as env_REGISTRY
+from .base import Runner
+
+
+class EpisodeRunner(Runner):
+    """Plays in this process."""
+
+    def __init__(self, args, logger):
+        super().__init__(args, logger)
+        if self.batch_size != 1:
+            raise ValueError("the episode runner needs batch_size_run: 1")
+        self.env = env_REGISTRY[args.env](**args.env_args)
+        self.episode_limit = self.env.episode_limit
+
+    def get_env_info(self):
+        return self.env.get_env_info()
+
+    def save_replay(self):
+        self.env.save_replay()
+
+    def close_env(self):
+        self.env.close()
+
+    @th.no_grad()
+    def run(self, test_mode=False):
+        """Play one episode; returns its EpisodeBatch of `episode_limit` + 1 slots.
+
+        The last filled slot holds the state in which the episode ended, with the
+        actions that would have been taken there.
+        """
+        batch = self.new_batch()
+        self.env.reset()
+        self.mac.init_hidden(batch_size=self.batch_size)
+        terminated, episode_return, t, info = False, 0.0, 0, {}
+        while not terminated:
+            actions = self._observe_and_act(batch, t, test_mode)
+            reward, terminated, info = self.env.step(actions[0].cpu().numpy())
+            episode_return += reward
+            # An episode that time ended has not terminated: its value goes on.
+            ended = terminated and not info.get("episode_limit", False)
+            post_transition_data = {"reward": [(reward,)], "terminated": [(ended,)]}
+            batch.update(post_transition_data, ts=t)
+            t += 1
+        self._observe_and_act(batch, t, test_mode)
+        self._finish([episode_return], [t], [info], test_mode)
+        return batch
+
+    def _observe_and_act(self, batch, t, test_mode):
+        pre_transition_data = {
+            "state": [self.env.get_state()],
+            "avail_actions": [self.env.get_avail_actions()],
+            "obs": [self.env.get_obs()],
+        }
+        batch.update(pre_transition_data, ts=t)
+        actions = self.mac.select_actions(
+            batch, t_ep=t, t_env=self.t_env, test_mode=test_mode
+        )
+        batch.update({"actions": actions}, ts=t)
+        return actions

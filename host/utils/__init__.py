@@ -1,0 +1,1 @@
+"""Logging, clocks, checkpoints and the loader of foreign learner files."""

@@ -1,0 +1,48 @@
+"""Reading checkpoints as data only: a foreign file must not be able to run code."""
+
+import inspect
+import pickle
+from types import SimpleNamespace
+
+import torch as th
+
+from ..errors import CheckpointError
+
+_KNOWN_TO_TORCH = "weights_only" in inspect.signature(th.load).parameters
+_ALLOWED = {
+    ("collections", "OrderedDict"),
+    ("torch", "Size"),
+    ("torch", "device"),
+    ("torch._utils", "_rebuild_parameter"),
+    ("torch._utils", "_rebuild_tensor_v2"),
+}
+
+
+class TensorUnpickler(pickle.Unpickler):
+    """Builds tensors and plain containers, and refuses every other class.
+
+    For releases of torch whose `load` has no `weights_only` (before 1.13).
+    """
+
+    def find_class(self, module, name):
+        is_storage = module == "torch" and name.endswith("Storage")
+        if is_storage or (module, name) in _ALLOWED:
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a checkpoint")
+
+
+def load_tensors(path):
+    """Read a file of tensors, plain containers and numbers onto the CPU.
+
+    Raises:
+        CheckpointError: the file is absent, unreadable, or holds anything else.
+    """
+    if _KNOWN_TO_TORCH:
+        safe = {"weights_only": True}
+    else:
+        safe = {"pickle_module": SimpleNamespace(Unpickler=TensorUnpickler)}
+    try:
+        return th.load(path, map_location="cpu", **safe)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"cannot read checkpoint {path}: {reason}") from error

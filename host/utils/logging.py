@@ -1,0 +1,125 @@
+"""Statistics to the console, sacred and TensorBoard; the progress of a run."""
+
+import logging
+import sys
+import time
+from collections import defaultdict
+
+from tqdm import tqdm
+
+from .timehelper import time_left, time_str
+
+
+class Logger:
+    """Collects statistics: `log_stat(key, value, t)` at environment step `t`."""
+
+    def __init__(self, console_logger):
+        self.console_logger = console_logger
+        self.stats = defaultdict(list)
+        self._sacred_run = None
+        self._tensorboard = None
+
+    def setup_tb(self, directory_name):
+        """Write to TensorBoard too."""
+        # Imported here: only those who ask for it need to have it.
+        from tensorboardX import SummaryWriter
+
+        self._tensorboard = SummaryWriter(directory_name)
+
+    def setup_sacred(self, sacred_run):
+        """Write to the run's info.json too, as lists `key` and `key_T`."""
+        self._sacred_run = sacred_run
+
+    def log_stat(self, key, value, t, to_sacred=True):
+        # Plain floats only: a tensor becomes a pickle blob in sacred's info.json.
+        value = float(value)
+        self.stats[key].append((t, value))
+        if self._tensorboard is not None:
+            self._tensorboard.add_scalar(key, value, t)
+        if self._sacred_run is not None and to_sacred:
+            self._log_to_sacred(key, value, t)
+
+    def _log_to_sacred(self, key, value, t):
+        info = self._sacred_run.info
+        if key not in info:
+            # A new dict: sacred's heartbeat thread may be iterating over the old one,
+            # and would stop writing for good if that changed its size.
+            self._sacred_run.info = {**info, key: [value], f"{key}_T": [t]}
+        else:
+            info[key].append(value)
+            info[f"{key}_T"].append(t)
+
+    def print_recent_stats(self):
+        """The mean of each statistic's latest values, on the console."""
+        t_env, episode = self.stats["episode"][-1]
+        lines = [f"Recent Stats | t_env: {t_env:>10} | Episode: {int(episode):>8}\n"]
+        keys = sorted(key for key in self.stats if key != "episode")
+        for number, key in enumerate(keys, start=1):
+            window = [value for _, value in self.stats[key][-(5 if key != "epsilon" else 1):]]
+            mean = f"{sum(window) / len(window):.4f}"
+            lines.append(f"{key + ':':<25}{mean:>8}" + ("\n" if number % 4 == 0 else "\t"))
+        self.console_logger.info("".join(lines))
+
+    def close(self):
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+
+
+class _ConsoleHandler(logging.Handler):
+    """Writes to standard error, above a progress bar where there is one."""
+
+    def emit(self, record):
+        # sys.stderr is looked up each time: sacred replaces it to record the console.
+        with tqdm.external_write_mode(file=sys.__stderr__):
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+def get_logger():
+    """The host's console logger, set up once."""
+    logger = logging.getLogger("pymarl")
+    if not logger.handlers:
+        handler = _ConsoleHandler()
+        pattern = "[%(levelname)s %(asctime)s] %(name)s %(message)s"
+        handler.setFormatter(logging.Formatter(pattern, "%H:%M:%S"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    return logger
+
+
+class Progress:
+    """How far a run is: a bar on a terminal, elsewhere a line every half minute."""
+
+    SECONDS_BETWEEN_LINES = 30
+
+    def __init__(self, t_start, t_max, console_logger):
+        self.t_start, self.t_max = t_start, t_max
+        self.console_logger = console_logger
+        self.start_time = self.last_line = time.time()
+        self.bar = None
+        # Not sys.stderr, which sacred replaces: the bar's frames are not for its record.
+        if sys.__stderr__ is not None and sys.__stderr__.isatty():
+            self.bar = tqdm(
+                total=t_max, initial=t_start, unit="step", file=sys.__stderr__,
+                dynamic_ncols=True,
+            )
+
+    def update(self, t_env):
+        if self.bar is not None:
+            self.bar.update(min(t_env, self.t_max) - self.bar.n)
+        elif time.time() - self.last_line >= self.SECONDS_BETWEEN_LINES:
+            self.last_line = time.time()
+            self._print_line(t_env)
+
+    def _print_line(self, t_env):
+        elapsed = time.time() - self.start_time
+        left = time_left(self.start_time, self.t_start, t_env, self.t_max)
+        self.console_logger.info(
+            f"t_env: {t_env} / {self.t_max} | "
+            f"{(t_env - self.t_start) / elapsed:.0f} steps/s | "
+            f"time left: {left} | time passed: {time_str(elapsed)}"
+        )
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,179 @@
+"""Everything that can be known to be wrong before anything is written."""
+
+import importlib.util
+import math
+import numbers
+import os
+import random
+
+from . import controllers, envs, learners, runners
+from .components import action_selectors
+from .errors import CheckpointError, ConfigError, HostError, unknown
+from .modules import agents, mixers
+from .utils.foreign import is_file_spec, load_class
+
+_WHOLE = {  # key -> least value
+    "batch_size": 1,
+    "batch_size_run": 1,
+    "buffer_size": 1,
+    "epsilon_anneal_time": 1,
+    "hypernet_embed": 1,
+    "load_step": 0,
+    "log_interval": 1,
+    "learner_log_interval": 1,
+    "mixing_embed_dim": 1,
+    "rnn_hidden_dim": 1,
+    "runner_log_interval": 1,
+    "save_model_interval": 1,
+    "seed": 0,
+    "t_max": 0,
+    "target_update_interval": 1,
+    "test_interval": 1,
+    "test_nepisode": 1,
+    "training_iters": 1,
+}
+_POSITIVE = ("lr", "optim_eps", "grad_norm_clip")
+_FRACTION = ("gamma", "optim_alpha", "epsilon_start", "epsilon_finish")
+_LARGEST_SEED = 2**32 - 1
+
+
+def validate(config):
+    """Check a merged configuration, and settle what it leaves open.
+
+    Draws a seed where none is given, and registers a learner that is named by its file.
+
+    Returns:
+        The configuration to run with.
+
+    Raises:
+        HostError: the first thing found wrong.
+    """
+    config = dict(config)
+    if config["seed"] is None:
+        config["seed"] = random.SystemRandom().randrange(_LARGEST_SEED)
+    _check_learner(config)
+    _check_names(config)
+    _check_numbers(config)
+    _check_combinations(config)
+    _check_checkpoint(config)
+    env_args = dict(config["env_args"])
+    if env_args.get("seed") is None:
+        env_args["seed"] = config["seed"]
+    config["env_args"] = env_args
+    _check_env(config)
+    return config
+
+
+def _check_learner(config):
+    name = config["learner"]
+    if is_file_spec(name):
+        learners.REGISTRY[name] = load_class(name)
+    elif name == "wqmix_learner" and name not in learners.REGISTRY:
+        raise ConfigError(
+            "learner 'wqmix_learner' belongs to Weighted QMIX: "
+            "run it through `python -m wqmix`"
+        )
+    elif name not in learners.REGISTRY:
+        names = [*learners.REGISTRY, "path/to/file.py:ClassName"]
+        raise unknown("learner", name, names)
+
+
+def _check_names(config):
+    registries = {
+        "runner": runners.REGISTRY,
+        "mac": controllers.REGISTRY,
+        "agent": agents.REGISTRY,
+        "action_selector": action_selectors.REGISTRY,
+        "env": envs.REGISTRY,
+        "agent_output_type": ["q"],
+    }
+    if config["learner"] == "q_learner":  # others may bring mixers of their own
+        registries["mixer"] = [*mixers.REGISTRY, None]
+    for key, registry in registries.items():
+        if key not in config:
+            raise ConfigError(f"{key} is set by no config file; add it to yours")
+        if config[key] not in registry:
+            raise unknown(key, config[key], registry)
+
+
+def _check_numbers(config):
+    for key, least in _WHOLE.items():
+        value = config.get(key, least)
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise ConfigError(f"{key} is {value!r}: a whole number >= {least} is needed")
+    for key in _POSITIVE:
+        if not 0 < config.get(key, 1) < math.inf:
+            raise ConfigError(f"{key} is {config[key]!r}: a number > 0 is needed")
+    for key in _FRACTION:
+        if not 0 <= config.get(key, 0) <= 1:
+            raise ConfigError(f"{key} is {config[key]!r}: it must be within [0, 1]")
+    if config.get("hypernet_layers", 1) not in (1, 2):
+        raise ConfigError(f"hypernet_layers is {config['hypernet_layers']!r}: 1 or 2")
+    if config["seed"] > _LARGEST_SEED:
+        raise ConfigError(f"seed is {config['seed']}: at most {_LARGEST_SEED} is possible")
+
+
+def _check_combinations(config):
+    episodes, stored = config["batch_size_run"], config["buffer_size"]
+    if config["runner"] == "episode" and episodes != 1:
+        raise ConfigError(
+            f"batch_size_run is {episodes}, but the episode runner plays 1 at a time: "
+            "use runner=parallel"
+        )
+    for key in ("batch_size", "batch_size_run"):
+        if config[key] > stored:
+            raise ConfigError(f"{key} is {config[key]}, more than buffer_size ({stored})")
+    if config["save_replay"] and config["runner"] != "episode":
+        raise ConfigError("save_replay needs runner=episode")
+    if config["use_tensorboard"] and not importlib.util.find_spec("tensorboardX"):
+        raise ConfigError(
+            "use_tensorboard needs tensorboardX: "
+            "pip install 'pymarl-wqmix[tensorboard]'"
+        )
+
+
+def _check_checkpoint(config):
+    path = config["checkpoint_path"]
+    if path == "":
+        for key in ("evaluate", "save_replay"):
+            if config[key]:
+                raise ConfigError(f"{key} needs a checkpoint_path to load from")
+        return
+    checkpoint_step(path, config["load_step"])
+
+
+def checkpoint_step(path, load_step):
+    """The step to load: the saved one nearest to `load_step`, or the last one for 0.
+
+    Raises:
+        CheckpointError: `path` is no readable folder with numbered folders in it.
+    """
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        raise CheckpointError(
+            f"checkpoint_path {path!r} cannot be read: {error.strerror}"
+        ) from error
+    steps = [
+        int(name)
+        for name in names
+        if name.isdigit() and os.path.isdir(os.path.join(path, name))
+    ]
+    if not steps:
+        raise CheckpointError(
+            f"checkpoint_path {path!r} holds no folder named by its step, as "
+            "results/models/<run>/ does"
+        )
+    return min(steps, key=lambda step: abs(step - load_step)) if load_step else max(steps)
+
+
+def _check_env(config):
+    """Make the environment once: it knows best what its arguments may be."""
+    name = config["env"]
+    try:
+        envs.REGISTRY[name](**config["env_args"]).close()
+    except HostError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"env {name!r} refuses its env_args: {error}") from error
