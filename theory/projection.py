@@ -57,8 +57,25 @@ class Projection:
         """Per minimiser, every joint action that attains its maximum."""
         return [greedy_actions(table) for table in self.tables]
 
-    def recovers_argmax(self) -> bool:
-        """True if every greedy joint action of every minimiser is optimal."""
+    def choices(self) -> List[List[JointAction]]:
+        """Per minimiser, the joint actions that decentralised agents can end at."""
+        return [decentralised_actions(table) for table in self.tables]
+
+    def attained(self) -> bool:
+        """Does an optimal joint action attain the maximum of every minimiser?
+
+        The reading under which Theorems 1 and 2 hold. Others may attain it too.
+        """
+        optimal = set(greedy_actions(self.payoff))
+        return all(optimal.intersection(actions) for actions in self.greedy())
+
+    def played(self) -> bool:
+        """Do the agents, each greedy on its own, always end at an optimal one?"""
+        optimal = set(greedy_actions(self.payoff))
+        return all(optimal.issuperset(actions) for actions in self.choices())
+
+    def isolated(self) -> bool:
+        """Do only optimal joint actions attain the maximum of any minimiser?"""
         optimal = set(greedy_actions(self.payoff))
         return all(optimal.issuperset(actions) for actions in self.greedy())
 
@@ -68,6 +85,22 @@ def greedy_actions(table: np.ndarray) -> List[JointAction]:
     table = np.asarray(table, dtype=float)
     edge = table.max() - TIE * max(np.ptp(table), np.finfo(float).tiny)
     return [tuple(int(i) for i in cell) for cell in np.argwhere(table >= edge)]
+
+
+def decentralised_actions(table: np.ndarray) -> List[JointAction]:
+    """What agents play that are each greedy in their own utility: the top slices.
+
+    Monotonicity orders each agent's actions; the agent takes the highest. These joint
+    actions always attain the maximum, but a joint action that attains it through a tie
+    need not be among them: in ``[[0, 1], [0.5, 1]]`` the agents play (1, 1) only.
+    """
+    tops = []
+    for agent in range(table.ndim):
+        others = tuple(axis for axis in range(table.ndim) if axis != agent)
+        height = table.mean(axis=others)
+        edge = height.max() - TIE * max(np.ptp(table), np.finfo(float).tiny)
+        tops.append(np.flatnonzero(height >= edge).tolist())
+    return list(itertools.product(*tops))
 
 
 def project(
@@ -355,20 +388,29 @@ class _Isotonic:
             if slope[worst] > -1e-12:
                 return fit
             active[worst] = True
-            while True:
-                chosen = columns[:, active]
-                system = chosen.T @ (chosen / weights[:, None])
-                goal = np.zeros_like(multipliers)
-                goal[active] = np.linalg.solve(system, -chosen.T @ self._q)
-                falling = active & (goal <= 0)
-                if not falling.any():
-                    multipliers = goal
-                    break
-                drop = multipliers[falling] - goal[falling]
-                step = (multipliers[falling] / np.maximum(drop, 1e-300)).min()
-                multipliers = multipliers + step * (goal - multipliers)
-                gone = falling & (multipliers <= 1e-14)
-                multipliers[gone], active[gone] = 0.0, False
+            multipliers = self._settle(columns, weights, multipliers, active)
+
+    def _settle(
+        self,
+        columns: np.ndarray,
+        weights: np.ndarray,
+        multipliers: np.ndarray,
+        active: np.ndarray,
+    ) -> np.ndarray:
+        """Solve for the active multipliers, dropping (in place) those that reach 0."""
+        while True:
+            chosen = columns[:, active]
+            system = chosen.T @ (chosen / weights[:, None])
+            goal = np.zeros_like(multipliers)
+            goal[active] = np.linalg.solve(system, -chosen.T @ self._q)
+            falling = active & (goal <= 0)
+            if not falling.any():
+                return goal
+            drop = multipliers[falling] - goal[falling]
+            step = (multipliers[falling] / np.maximum(drop, 1e-300)).min()
+            multipliers = multipliers + step * (goal - multipliers)
+            gone = falling & (multipliers <= 1e-14)
+            multipliers[gone], active[gone] = 0.0, False
 
     def _pooled(self, pairs: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Weighted means over the cells that the pairs tie together.
