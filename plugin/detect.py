@@ -76,7 +76,7 @@ def detect(root: Path, forced: Optional[str] = None) -> HostAdapter:
             names = ", ".join(HOSTS)
             hint = nearest(forced, HOSTS)
             raise ConfigError(f"--host {forced}: not one of {names}{hint}")
-        return HOSTS[forced]
+        return HOSTS[forced].at(root)
     known = [host for name, host in HOSTS.items() if name != "generic"]
     matches = [host for host in known if not host.missing(root)]
     if len(matches) > 1:
@@ -84,11 +84,4 @@ def detect(root: Path, forced: Optional[str] = None) -> HostAdapter:
         raise ConfigError(f"{root} looks like {names}: say which with --host NAME")
     if matches:
         return matches[0]
-    generic = HOSTS["generic"]
-    lacks = generic.missing(root)
-    if lacks:
-        raise ConfigError(
-            f"{root} holds no PyMARL-family host: looked for "
-            f"{', '.join(generic.present)}; missing: {', '.join(lacks)}"
-        )
-    return generic
+    return HOSTS["generic"].at(root)

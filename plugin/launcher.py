@@ -91,7 +91,7 @@ def launch(arguments: Arguments) -> None:
     host_argv = command_line.rewrite(files, arguments.argv)
     prepare_path(target)
     if arguments.shims:
-        shims.apply(host, target.root, target.path)
+        shims.apply(host, target)
     registration.register_on_import(host, key)
     run_as_main(target, host_argv)
     shims.finish()
@@ -107,10 +107,11 @@ def run_as_main(target: detect.Target, argv: List[str]) -> None:
     """Execute the target as `__main__`; its exceptions show no frame of ours."""
     module = ModuleType("__main__")
     module.__dict__["__builtins__"] = __builtins__
-    code = code_of_module(target, module) if target.module else code_of(target, module)
-    sys.argv = [module.__dict__["__file__"], *argv]
-    sys.modules["__main__"] = module
+    describe = code_of_module if target.module else code_of
     try:
+        code = describe(target, module)
+        sys.argv = [module.__dict__["__file__"], *argv]
+        sys.modules["__main__"] = module
         exec(code, module.__dict__)
     except (SystemExit, WQMixError):
         raise

@@ -17,10 +17,11 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 import yaml
 
+from .detect import Target
 from .hosts import HostAdapter
 from .hosts.base import contains, read_text
 from .notes import note
@@ -28,14 +29,14 @@ from .notes import note
 RUN_FILES = ("run.py", "run/*.py")
 
 
-def apply(host: HostAdapter, root: Path, main: Path) -> None:
+def apply(host: HostAdapter, target: Target) -> None:
     """Apply the shims that a checkout needs here.
 
     Args:
         host: its adapter.
-        root: its source folder.
-        main: the file that runs.
+        target: what runs.
     """
+    root, main = target.root, target.path
     if contains(main, "collections.Mapping") and not hasattr(collections, "Mapping"):
         note("shim Mapping: collections.Mapping, gone since Python 3.10")
         collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined]
@@ -45,6 +46,8 @@ def apply(host: HostAdapter, root: Path, main: Path) -> None:
     if ends_by_exit(root):
         note("shim exit: os._exit at the end would leave sacred's run as RUNNING")
         QuietExit.install()
+    if host.results_beside_main:
+        hide_callers(main, as_module=target.module is not None)
     stand_in = StandIns(host, root)
     stand_in.replace_modules()
     sys.meta_path.append(stand_in)
@@ -115,6 +118,32 @@ def finish() -> None:
     """End the process if the host has asked for it by `os._exit`."""
     if isinstance(os._exit, QuietExit):
         os._exit.finish()
+
+
+# The outermost frame ------------------------------------------------------------------------
+
+
+def hide_callers(main: Path, as_module: bool) -> None:
+    """End `inspect.stack()` where a direct run ends: PyMARLzoo+ writes beside its end."""
+    stack = inspect.stack
+    file = os.path.abspath(str(main))
+
+    def of_a_direct_run(context: int = 1) -> List[inspect.FrameInfo]:
+        frames = stack(context)[1:]
+        mains = [
+            position
+            for position, frame in enumerate(frames)
+            if frame.function == "<module>" and os.path.abspath(frame.filename) == file
+        ]
+        if not mains:
+            return frames
+        frames = frames[: mains[-1] + 1]
+        if as_module:  # `python -m` runs a module from runpy's frames
+            runpy = frames[-1]._replace(filename=os.path.abspath("<frozen runpy>"))
+            frames.append(runpy)
+        return frames
+
+    inspect.stack = of_a_direct_run
 
 
 # Absent modules ---------------------------------------------------------------------------

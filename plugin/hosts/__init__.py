@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from .base import HostAdapter
 from .embedded import EMBEDDED_ROOT, Embedded
+from .epymarl import EPyMARL
 from .generic import Generic
 from .pymarl import PyMARL
+from .pymarl2 import PyMARL2
+from .pymarl3 import PyMARL3
+from .pymarlzooplus import PyMARLzooPlus
+from .wqmix import WQMix
 
-HOSTS = {adapter.name: adapter for adapter in (Embedded(), PyMARL(), Generic())}
+ADAPTERS = (
+    Embedded,
+    PyMARL,
+    WQMix,
+    PyMARL2,
+    PyMARL3,
+    EPyMARL,
+    PyMARLzooPlus,
+    Generic,
+)
+HOSTS = {adapter.name: adapter() for adapter in ADAPTERS}
 
 __all__ = ["EMBEDDED_ROOT", "HOSTS", "HostAdapter"]

@@ -52,6 +52,7 @@ class HostAdapter:
         stand_ins: modules that the host imports but may lack → the remedy to name.
         replaced: modules of the host's → packages without which they cannot be
             imported; a stand-in takes their place when one is absent.
+        results_beside_main: it writes results beside the outermost frame's file.
     """
 
     name = ""
@@ -66,6 +67,7 @@ class HostAdapter:
     mixers: Mapping[str, Mixer] = QMIX_AND_VDN
     stand_ins: Mapping[str, str] = {}
     replaced: Mapping[str, Tuple[str, ...]] = {}
+    results_beside_main = False
 
     # Layout -------------------------------------------------------------------------
 
@@ -77,6 +79,10 @@ class HostAdapter:
             if not contains(root / path, words):
                 lacks.append(f"{words!r} in {path}")
         return lacks
+
+    def at(self, root: Path) -> HostAdapter:
+        """Return the adapter for the checkout in `root`."""
+        return self
 
     def config_dir(self, root: Path) -> Path:
         """The folder that holds default.yaml, algs/ and envs/."""

@@ -1,0 +1,44 @@
+"""PyMARL3 (tjuHaoXiaotian/pymarl3): PyMARL2 with HPN, UPDeT and more agents."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from .base import (
+    NMIX_AND_VDN,
+    Config,
+    HostAdapter,
+    adam_or_rmsprop,
+    adam_weight_decay,
+)
+from .pymarl2 import QATTEN, lambda_if_any, refuse_q_lambda
+
+
+class PyMARL3(HostAdapter):
+    name = "pymarl3"
+    title = "PyMARL3"
+    about = "tjuHaoXiaotian/pymarl3: HPN, UPDeT, DeepSet, GNN agents"
+    present = (
+        "run/__init__.py",
+        "learners/nq_learner.py",
+        "controllers/hpn_controller.py",
+        "config/algs/qmix.yaml",
+    )
+    text = (("run/__init__.py", "REGISTRY"),)
+    mixers = {**NMIX_AND_VDN, "qatten": QATTEN}
+    optimizer = adam_or_rmsprop
+    weight_decay = adam_weight_decay
+
+    def check(self, config: Config) -> None:
+        """Refuse Q(λ) targets."""
+        refuse_q_lambda(self, config)
+
+    def td_lambda(self, config: Config) -> Optional[float]:
+        """λ, where the configuration has one."""
+        return lambda_if_any(self, config)
+
+    def prepare_mac(self, mac: Any, device: Any) -> None:
+        """Back from the CPU (`cpu_inference`) and from evaluation mode."""
+        if str(device).startswith("cuda") and str(mac.get_device()) == "cpu":
+            mac.cuda()
+        mac.set_train_mode()
