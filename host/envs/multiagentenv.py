@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..errors import ConfigError
+
 
 class MultiAgentEnv:
     """One game with PyMARL's methods: what every runner and every ported game knows.
@@ -193,3 +195,8 @@ class SingleEnv(MultiAgentEnv):
 
     def seed(self):
         return self.batch.seed
+
+    def save_replay(self):
+        raise ConfigError(
+            f"save_replay: {type(self.batch).__name__} records none; set it to False"
+        )

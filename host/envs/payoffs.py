@@ -102,7 +102,7 @@ def _checked(payoff):
     if not np.isfinite(table).all():
         raise ConfigError(f"{where} holds NaN or infinity: every payoff must be finite")
     if table.ndim < 2:
-        raise ConfigError(f"{where} has {table.ndim} axis: two agents or more are needed")
+        raise ConfigError(f"{where} has {table.ndim} axis: two or more agents play")
     if min(table.shape) < 2:
         raise ConfigError(
             f"{where} has shape {table.shape}: every agent needs two actions or more"

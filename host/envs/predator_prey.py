@@ -197,8 +197,8 @@ class PredatorPreyBatch(BatchEnv):
     def place(self, which, agents, prey):
         """Start an episode in the copies ``which``, everybody on the given cells.
 
-        ``which`` holds ``n`` indices; ``agents`` ``[n, A]`` and ``prey`` ``[n, P]`` hold
-        cells, ``row * columns + column``.
+        ``which`` holds ``n`` indices; ``agents`` ``[n, A]`` and ``prey`` ``[n, P]`` are
+        cells: ``row * columns + column``.
         """
         self._agents[which], self._prey[which] = agents, prey
         self._cells[which, : self._area] = FREE

@@ -1,8 +1,8 @@
 """Our predator-prey against the published one, step by step, under the same chances.
 
 Needs a checkout of the published Weighted QMIX: a folder in WQMIX_HOSTS that holds it
-under the name `wqmix`. Chance is taken from both: each step they are told in which order
-agents and prey act and which of its free cells a prey takes.
+under the name `wqmix`. Chance is taken from both: each step they are told in which
+order agents and prey act and which of its free cells a prey takes.
 """
 
 import importlib.util
