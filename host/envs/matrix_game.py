@@ -15,7 +15,7 @@ class MatrixGameBatch(BatchEnv):
 
     Args:
         n_copies: ``N``.
-        game: a name in :data:`wqmix.host.envs.payoffs.GAMES`.
+        game: a name in ``config/games.yaml``.
         payoff: nested lists that replace the named game, or None.
         seed: kept for the host's sake; the game has no randomness.
 

@@ -1,81 +1,29 @@
-"""Payoff tensors of one-step games: a named set, and the check of a user's own."""
+"""Payoff tensors of one-step games: the named ones, and the check of a user's own."""
 
-from typing import NamedTuple
+import os
+from functools import lru_cache
 
 import numpy as np
+import yaml
 
 from ..errors import ConfigError, unknown
 
-
-class Game(NamedTuple):
-    """A payoff, why it is in the set, and where it comes from."""
-
-    payoff: list
-    why: str
-    source: str
+_HOST = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+GAMES_FILE = os.path.join(os.path.dirname(_HOST), "config", "games.yaml")
 
 
-def _all_or_none(n_agents, n_actions, together, split, apart):
-    """``together`` if all agents play action 0, ``apart`` if none, else ``split``."""
-    payoff = np.full((n_actions,) * n_agents, split, dtype=float)
-    payoff[(slice(1, None),) * n_agents] = apart
-    payoff[(0,) * n_agents] = together
-    return payoff.tolist()
-
-
-_QTRAN = "Son et al. 2019 (QTRAN), table 1; Rashid et al. 2020, figure 1"
-_CLAUS = "Claus and Boutilier 1998"
-_OURS = "ours"
-
-GAMES = {
-    "paper": Game(
-        _all_or_none(2, 3, 8, -12, 0),
-        "the best joint action is hidden behind punished neighbours",
-        _QTRAN,
-    ),
-    "strong": Game(
-        _all_or_none(2, 3, 8, -14, 0),
-        "harsher: here the best monotonic fit itself is greedy for a wrong action",
-        _OURS,
-    ),
-    "mild": Game(
-        _all_or_none(2, 3, 8, -12, 6),
-        "the safe actions pay nearly as much, so the lift of the best one is small",
-        _OURS,
-    ),
-    "climbing": Game(
-        [[11, -30, 0], [-30, 7, 6], [0, 0, 5]],
-        "three levels to climb, each behind a miscoordination penalty",
-        _CLAUS,
-    ),
-    "penalty": Game(
-        [[10, 0, -100], [0, 2, 0], [-100, 0, 10]],
-        "two equally good joint actions whose mixture is punished (k = -100)",
-        _CLAUS,
-    ),
-    "three_agents": Game(
-        _all_or_none(3, 3, 8, -12, 0),
-        "the paper's game for three: any one agent that deviates spoils it",
-        _OURS,
-    ),
-    "four_actions": Game(
-        _all_or_none(2, 4, 8, -12, 0),
-        "the paper's game with one more safe action, so more ways to miss",
-        _OURS,
-    ),
-    "monotonic": Game(
-        [[0, 1, 2], [1, 2, 4], [2, 4, 8]],
-        "control: monotonic though not additive, QMIX represents it exactly",
-        _OURS,
-    ),
-}
+@lru_cache(maxsize=None)
+def named_games():
+    """The games of ``config/games.yaml``: name -> {"payoff", "why", "source"}."""
+    with open(GAMES_FILE, encoding="utf-8") as stream:
+        return yaml.safe_load(stream)
 
 
 def payoff_tensor(game=None, payoff=None):
     """The payoff of a named game, or a user's own, checked.
 
     Args:
-        game: a name in ``GAMES``; used when ``payoff`` is None.
+        game: a name in ``config/games.yaml``; used when ``payoff`` is None.
         payoff: nested lists or an array, one axis for each agent, as long as that
             agent's number of actions.
 
@@ -86,9 +34,9 @@ def payoff_tensor(game=None, payoff=None):
         ConfigError: unknown name; payoff ragged, not numeric, not finite or too small.
     """
     if payoff is None:
-        if game not in GAMES:
-            raise unknown("env_args.game", game, GAMES)
-        payoff = GAMES[game].payoff
+        if game not in named_games():
+            raise unknown("env_args.game", game, named_games())
+        payoff = named_games()[game]["payoff"]
     return _checked(payoff)
 
 
