@@ -32,7 +32,7 @@ JointAction = Tuple[int, ...]
 Orders = Tuple[np.ndarray, ...]  # per agent: [n, n] bool, True where a is below b
 
 MAX_JOINT_ACTIONS = 128
-MAX_ORDERS = 1_000_000
+MAX_ORDERS = 2_000_000_000  # 8 x 8 takes seconds, 10 x 10 half a minute
 TIE = 1e-9  # relative to the table's range: closer than this is equal
 
 
@@ -70,14 +70,13 @@ class Projection:
         return all(optimal.intersection(actions) for actions in self.greedy())
 
     def played(self) -> bool:
-        """Do the agents, each greedy on its own, always end at an optimal one?"""
+        """Do the agents, each greedy on its own, always end at an optimal one?
+
+        With a single optimum this is the same as no other joint action tying with it:
+        at the top of its orders it would pool only with payoffs above its own.
+        """
         optimal = set(greedy_actions(self.payoff))
         return all(optimal.issuperset(actions) for actions in self.choices())
-
-    def isolated(self) -> bool:
-        """Do only optimal joint actions attain the maximum of any minimiser?"""
-        optimal = set(greedy_actions(self.payoff))
-        return all(optimal.issuperset(actions) for actions in self.greedy())
 
 
 def greedy_actions(table: np.ndarray) -> List[JointAction]:
@@ -85,6 +84,25 @@ def greedy_actions(table: np.ndarray) -> List[JointAction]:
     table = np.asarray(table, dtype=float)
     edge = table.max() - TIE * max(np.ptp(table), np.finfo(float).tiny)
     return [tuple(int(i) for i in cell) for cell in np.argwhere(table >= edge)]
+
+
+def is_monotonic(table: np.ndarray) -> bool:
+    """True if every agent's slices form a chain (to 1e-9 of the table's range)."""
+    table = np.asarray(table, dtype=float)
+    for agent, rank in enumerate(_ranks(table)):
+        rising = np.diff(np.take(table, rank, axis=agent), axis=agent)
+        if rising.min() < -TIE * np.ptp(table):
+            return False
+    return True
+
+
+def _ranks(table: np.ndarray) -> List[np.ndarray]:
+    """Per agent its actions from the lowest slice to the highest, by their means."""
+    axes = range(table.ndim)
+    return [
+        np.argsort(table.mean(axis=tuple(a for a in axes if a != agent)), kind="stable")
+        for agent in axes
+    ]
 
 
 def decentralised_actions(table: np.ndarray) -> List[JointAction]:
@@ -194,20 +212,10 @@ def check_table(payoff: np.ndarray) -> np.ndarray:
             "the payoff is not a full table of numbers: a row is longer or shorter "
             "than another, or an entry is no number"
         ) from None
-    if table.ndim < 2:
-        raise TheoryError(
-            f"the payoff has {table.ndim} axis for its agents; a joint-action table "
-            "needs at least two agents (one agent is always monotonic)"
-        )
-    if min(table.shape) < 2:
-        raise TheoryError(
-            f"the payoff is {_by(table.shape)}: agent {int(np.argmin(table.shape))} "
-            "needs at least two actions"
-        )
+    check_shape(table.shape)
     if not np.isfinite(table).all():
         cell = tuple(int(i) for i in np.argwhere(~np.isfinite(table))[0])
         raise TheoryError(f"the payoff at joint action {cell} is {table[cell]}")
-    _check_size(table.shape)
     return table
 
 
@@ -215,7 +223,18 @@ def _by(shape: Sequence[int]) -> str:
     return " x ".join(str(n) for n in shape)
 
 
-def _check_size(shape: Sequence[int]) -> None:
+def check_shape(shape: Sequence[int]) -> None:
+    """Raise unless this is two agents or more, each with a choice, and small enough."""
+    if len(shape) < 2:
+        raise TheoryError(
+            f"the payoff has {len(shape)} axes, one per agent; a joint-action table "
+            "needs two agents or more (for one agent every table is monotonic)"
+        )
+    if min(shape) < 2:
+        raise TheoryError(
+            f"the payoff is {_by(shape)}: agent {int(np.argmin(shape))} "
+            "needs at least two actions"
+        )
     cells = math.prod(shape)
     orders = math.prod(math.factorial(n) for n in shape)
     if cells > MAX_JOINT_ACTIONS or orders > MAX_ORDERS:
@@ -281,11 +300,9 @@ def _with_relation(orders: Orders, agent: int, low: int, high: int) -> Orders:
 def _total_orders(table: np.ndarray) -> Orders:
     """Per agent the total order of a monotonic table's slices."""
     orders = []
-    for agent, n in enumerate(table.shape):
-        others = tuple(axis for axis in range(table.ndim) if axis != agent)
-        rank = np.empty(n, dtype=int)
-        rank[np.argsort(table.sum(axis=others), kind="stable")] = np.arange(n)
-        orders.append(rank[:, None] < rank[None, :])
+    for lowest_first in _ranks(table):
+        position = np.argsort(lowest_first)
+        orders.append(position[:, None] < position[None, :])
     return tuple(orders)
 
 

@@ -1,0 +1,358 @@
+"""`wqmix theory`: the paper's operators on a payoff table, exactly."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .demos import DEMOS
+from .errors import TheoryError, unknown
+from .figures import draw_tables, draw_thresholds, flat
+from .games import games, payoff_table
+from .projection import (
+    WEIGHTINGS,
+    JointAction,
+    Projection,
+    check_alpha,
+    check_shape,
+    decentralised_actions,
+    greedy_actions,
+    is_monotonic,
+    weighted_projection,
+)
+from .search import failures
+from .thresholds import (
+    CRITERIA,
+    SMALLEST_ALPHA,
+    largest_alpha,
+    random_tables,
+    threshold_distribution,
+)
+
+WIDTH = 88
+SCAN = (1.0, 0.75, 0.5, 0.2, 0.1, 0.05, 0.01, 0.001)
+DESCRIPTION = """\
+Weighted QMIX on one payoff table, computed exactly instead of trained.
+
+QMIX can only represent monotonic tables: each agent ranks its own actions, and moving
+up any ranking never lowers the joint value. Fitted to a payoff, it ends (at best) at the
+nearest such table, the projection; a weighting decides what "nearest" means:
+
+  uniform      every joint action counts the same: QMIX
+  central      weight 1 on the optimal joint action, alpha on the others (Eq. 6, CW)
+  optimistic   weight 1 where the fit is too low, alpha where too high (Eq. 7, OW)
+"""
+EPILOG = """\
+examples
+  wqmix theory paper                          the usual 3 x 3 game
+  wqmix theory mild --alpha 0.5               a larger alpha loses the optimum
+  wqmix theory "[[8, -12], [-12, 6]]"         a table of your own
+  wqmix theory payoff.csv                     or from a .csv, .yaml or .npy file
+  wqmix theory --search --weighting optimistic --alpha 0.1
+                                              games in which the weighting fails
+  wqmix theory --demo property-1              a statement of the paper, run
+  wqmix theory --thresholds                   how small alpha must be on random games
+  wqmix theory --list                         the named games and the demos
+
+reading the output
+  *  a joint action that attains the maximum of its table
+  !  what agents play that act greedily each on their own; a tie can make this differ
+     from the optimum although the optimum attains the maximum too
+  attained   an optimal joint action attains the maximum (what Theorems 1, 2 promise)
+  played     the agents really end at one
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run ``wqmix theory``; returns the exit code."""
+    parser = _parser()
+    try:
+        return _dispatch(parser, parser.parse_args(argv))
+    except TheoryError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # argparse's own adds the usage
+        raise TheoryError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="wqmix theory",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("payoff", nargs="?", help="a name, a file or an inline table")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--search", action="store_true", help="find failing games")
+    modes.add_argument("--demo", metavar="NAME", help="run a statement of the paper")
+    modes.add_argument(
+        "--thresholds", action="store_true", help="largest alpha on random games"
+    )
+    modes.add_argument("--list", action="store_true", help="list games and demos")
+    parser.add_argument(
+        "--alpha", type=float, default=0.1, help="weight of the rest (default 0.1)"
+    )
+    parser.add_argument(
+        "--figure", type=Path, metavar="PNG", help="where the figure goes"
+    )
+    parser.add_argument("--no-figure", action="store_true", help="print only")
+    parser.add_argument(
+        "--no-thresholds", action="store_true", help="skip the scan of alphas (8x8: minutes)"
+    )
+    group = parser.add_argument_group("with --search and --thresholds")
+    group.add_argument("--weighting", default="central", help="(search) which one")
+    group.add_argument("--criterion", default="played", help="(search) what fails")
+    group.add_argument("--shape", default="3x3", help="actions per agent (3x3)")
+    group.add_argument("--count", type=int, help="how many random games to try")
+    group.add_argument("--seed", type=int, default=0, help="of the random games (0)")
+    return parser
+
+
+def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    check_alpha(args.alpha)
+    mode = args.search or args.demo or args.thresholds or args.list
+    if args.payoff is not None and mode:
+        raise TheoryError(f"give either a payoff ({args.payoff}) or a mode, not both")
+    if args.payoff is not None:
+        return _show(args)
+    if args.search:
+        return _search(args)
+    if args.demo is not None:
+        return _demo(args.demo)
+    if args.thresholds:
+        return _thresholds(args)
+    if args.list:
+        return _list()
+    parser.print_help()
+    return 0
+
+
+# ------------------------------------------------------------------ one payoff
+
+
+def _show(args: argparse.Namespace) -> int:
+    payoff = payoff_table(args.payoff)
+    found = {
+        name: weighted_projection(payoff, name, args.alpha) for name in WEIGHTINGS
+    }
+    panels = [("payoff", payoff)]
+    for name, projection in found.items():
+        several = len(projection.tables) > 1
+        for number, table in enumerate(projection.tables[:4], start=1):
+            panels.append((f"{name} {number}" if several else name, table))
+    if payoff.ndim > 2:
+        print("agent 0 down, the other agents' joint actions across")
+    print(f"alpha = {args.alpha:g}\n")
+    _print_panels(panels)
+    _print_summary(found, not args.no_thresholds)
+    _figure(args, f"theory_{_slug(args.payoff)}.png", draw_tables, panels)
+    return 0
+
+
+def _figure(
+    args: argparse.Namespace, default: str, draw: Callable, *content: Any
+) -> None:
+    """Draw unless told not to; a missing matplotlib is an error only if asked for."""
+    if args.no_figure:
+        return
+    if args.figure is None and importlib.util.find_spec("matplotlib") is None:
+        print("\nno figure: matplotlib is not installed")
+        return
+    path = args.figure or Path(default)
+    draw(*content, path)
+    print(f"\nfigure: {path}")
+
+
+def _slug(what: str) -> str:
+    if what.strip().startswith("["):
+        return "inline"
+    return re.sub(r"\W+", "_", Path(what).stem) or "payoff"
+
+
+def _number(value: float) -> str:
+    return f"{round(float(value), 10) + 0.0:.4g}"
+
+
+def _actions(actions: Sequence[JointAction]) -> str:
+    text = " ".join("(" + ",".join(str(i) for i in u) + ")" for u in actions[:4])
+    return text + (f" +{len(actions) - 4}" if len(actions) > 4 else "")
+
+
+def _cells(table: np.ndarray) -> List[str]:
+    """Lines of a table; ``*`` attains its maximum, ``!`` is what the agents play."""
+    marks = np.full(table.shape, "  ", dtype="<U2")
+    for action in greedy_actions(table):
+        marks[action] = "* "
+    for action in decentralised_actions(table) if is_monotonic(table) else ():
+        marks[action] = "*!"
+    texts = np.vectorize(_number)(flat(table))
+    width = max(len(text) for text in texts.flat)
+    return [
+        " ".join(f"{text:>{width}}{mark}" for text, mark in zip(*row))
+        for row in zip(texts, flat(marks))
+    ]
+
+
+def _print_panels(panels: Sequence[Tuple[str, np.ndarray]]) -> None:
+    """Tables side by side, as many as fit on a line."""
+    row: List[List[str]] = []
+    for title, table in panels:
+        lines = _cells(table)
+        width = max(len(title), *(len(line) for line in lines)) + 3
+        block = [f"{line:<{width}}" for line in [title] + lines]
+        if row and sum(len(b[0]) for b in row) + width > WIDTH:
+            _print_row(row)
+            row = []
+        row.append(block)
+    _print_row(row)
+
+
+def _print_row(blocks: Sequence[Sequence[str]]) -> None:
+    for parts in zip(*blocks):
+        print("".join(parts).rstrip())
+    print()
+
+
+def _print_summary(found: Dict[str, Projection], thresholds: bool) -> None:
+    for name, projection in found.items():
+        print(f"{name:<11}loss {_number(projection.loss)}, {_verdict(projection)}")
+        for number in range(min(len(projection.tables), 4)):
+            greedy, choices = projection.greedy()[number], projection.choices()[number]
+            print(f"{'':<11}argmax {_actions(greedy)}; agents play {_actions(choices)}")
+    payoff = found["uniform"].payoff
+    print(f"{'optimal':<11}{_actions(greedy_actions(payoff))}")
+    if thresholds:
+        _print_thresholds(payoff)
+
+
+def _verdict(projection: Projection) -> str:
+    several = len(projection.tables)
+    unique = "one minimiser" if several == 1 else f"{several} minimisers"
+    answers = [
+        f"{name}: {'yes' if check(projection) else 'NO'}"
+        for name, check in CRITERIA.items()
+    ]
+    return ", ".join([unique] + answers)
+
+
+def _print_thresholds(payoff: np.ndarray) -> None:
+    """By alpha, whether each weighting meets each criterion, and up to where."""
+    heads = "".join(f"{alpha:>7g}" for alpha in SCAN)
+    print(f"\n{'by alpha':<21}{heads}   largest")
+    for weighting in ("central", "optimistic"):
+        scanned = [weighted_projection(payoff, weighting, alpha) for alpha in SCAN]
+        for criterion, check in CRITERIA.items():
+            marks = "".join(f"{'yes' if check(one) else 'NO':>7}" for one in scanned)
+            alpha = largest_alpha(payoff, weighting, criterion)
+            largest = f"none >= {SMALLEST_ALPHA:g}" if alpha is None else f"{alpha:.3g}"
+            print(f"{weighting:<12}{criterion:<9}{marks}   {largest}")
+
+
+# ------------------------------------------------------------------ other modes
+
+
+def _shape(text: str) -> Tuple[int, ...]:
+    if not re.fullmatch(r"\d+(x\d+)*", text):
+        raise TheoryError(f"--shape {text!r}: write the agents' actions like 3x3")
+    shape = tuple(int(n) for n in text.split("x"))
+    check_shape(shape)
+    return shape
+
+
+def _search(args: argparse.Namespace) -> int:
+    for kind, value, accepted in (
+        ("weighting", args.weighting, WEIGHTINGS),
+        ("criterion", args.criterion, CRITERIA),
+    ):
+        if value not in accepted:
+            raise unknown(kind, value, accepted)
+    count = 500 if args.count is None else args.count
+    shape = _shape(args.shape)
+    found = failures(
+        args.weighting, args.alpha, args.criterion, shape, count, args.seed
+    )
+    print(
+        f"{args.weighting}, alpha {args.alpha:g}: optimum not {args.criterion} in "
+        f"{len(found)} of {count} random {args.shape} games (payoffs -9 to 9, seed "
+        f"{args.seed}; games with two optima skipped)\n"
+    )
+    for failure in found[:3]:
+        projection = failure.projection
+        print(f"agents lose up to {_number(failure.regret)}:")
+        _print_panels(
+            [("payoff", projection.payoff), (args.weighting, projection.table)]
+        )
+    if found:
+        inline = found[0].projection.payoff.astype(int).tolist()
+        print(f'wqmix theory "{inline}" --alpha {args.alpha:g}')
+    return 0
+
+
+def _demo(name: str) -> int:
+    if name not in DEMOS:
+        raise unknown("demo", name, DEMOS)
+    print((DEMOS[name].__doc__ or "").splitlines()[0])
+    for label, value in DEMOS[name]().items():
+        if isinstance(value, np.ndarray):
+            print(f"  {label}:")
+            print("\n".join("    " + line.rstrip() for line in _cells(value)))
+        else:
+            print(f"  {label}: {_plain(value)}")
+    return 0
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return _actions(value)
+    if isinstance(value, float):
+        return _number(value)
+    return str(value)
+
+
+def _thresholds(args: argparse.Namespace) -> int:
+    count = 200 if args.count is None else args.count
+    tables = random_tables(_shape(args.shape), count, args.seed)
+    print(f"{count} random {args.shape} games (standard normal, seed {args.seed})")
+    curves = {}
+    for weighting in WEIGHTINGS:
+        for criterion, words in (
+            ("attained", "u* attains the maximum"),
+            ("played", "agents play u*"),
+        ):
+            alphas = threshold_distribution(tables, weighting, criterion)
+            curves[f"{weighting}: {words}"] = alphas
+            _print_distribution(f"{weighting}, {criterion}", alphas)
+    title = f"{count} random {args.shape} games"
+    default = f"theory_thresholds_{args.shape}.png"
+    _figure(args, default, draw_thresholds, curves, title)
+    return 0
+
+
+def _print_distribution(label: str, alphas: np.ndarray) -> None:
+    some = alphas[~np.isnan(alphas)]
+    quantiles = np.quantile(some, [0.05, 0.5]) if some.size else (np.nan, np.nan)
+    print(
+        f"  {label:<22} some alpha {some.size / alphas.size:6.1%}, alpha 1 "
+        f"{(alphas == 1).mean():6.1%}, 5th percentile {quantiles[0]:.2g}, "
+        f"median {quantiles[1]:.2g}, least {some.min() if some.size else np.nan:.2g}"
+    )
+
+
+def _list() -> int:
+    print("games")
+    for name, game in games().items():
+        print(f"  {name:<14}{game['why']} ({game['source']})")
+    print("\ndemos (--demo NAME)")
+    for name, demo in DEMOS.items():
+        print(f"  {name:<14}{(demo.__doc__ or '').splitlines()[0]}")
+    return 0
