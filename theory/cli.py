@@ -7,7 +7,7 @@ import importlib.util
 import re
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from .thresholds import (
     SMALLEST_ALPHA,
     largest_alpha,
     random_tables,
+    share_played,
     threshold_distribution,
 )
 
@@ -41,8 +42,8 @@ DESCRIPTION = """\
 Weighted QMIX on one payoff table, computed exactly instead of trained.
 
 QMIX can only represent monotonic tables: each agent ranks its own actions, and moving
-up any ranking never lowers the joint value. Fitted to a payoff, it ends (at best) at the
-nearest such table, the projection; a weighting decides what "nearest" means:
+up any ranking never lowers the joint value. Fitted to a payoff, it ends (at best) at
+the nearest such table, the projection; a weighting decides what "nearest" means:
 
   uniform      every joint action counts the same: QMIX
   central      weight 1 on the optimal joint action, alpha on the others (Eq. 6, CW)
@@ -69,7 +70,7 @@ reading the output
 """
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run ``wqmix theory``; returns the exit code."""
     parser = _parser()
     try:
@@ -107,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-figure", action="store_true", help="print only")
     parser.add_argument(
-        "--no-thresholds", action="store_true", help="skip the scan of alphas (8x8: minutes)"
+        "--no-thresholds", action="store_true", help="skip the scan over alpha (slow)"
     )
     group = parser.add_argument_group("with --search and --thresholds")
     group.add_argument("--weighting", default="central", help="(search) which one")
@@ -155,7 +156,9 @@ def _show(args: argparse.Namespace) -> int:
     print(f"alpha = {args.alpha:g}\n")
     _print_panels(panels)
     _print_summary(found, not args.no_thresholds)
-    _figure(args, f"theory_{_slug(args.payoff)}.png", draw_tables, panels)
+    name = _slug(args.payoff)
+    title = f"{name}, alpha = {args.alpha:g}"
+    _figure(args, f"theory_{name}.png", draw_tables, panels, title)
     return 0
 
 
@@ -188,8 +191,11 @@ def _actions(actions: Sequence[JointAction]) -> str:
     return text + (f" +{len(actions) - 4}" if len(actions) > 4 else "")
 
 
-def _cells(table: np.ndarray) -> List[str]:
-    """Lines of a table; ``*`` attains its maximum, ``!`` is what the agents play."""
+def _cells(table: np.ndarray) -> list[str]:
+    """Lines of a table; ``*`` attains its maximum, ``!`` is what the agents play.
+
+    Only in a monotonic table is it settled what agents play that decide alone.
+    """
     marks = np.full(table.shape, "  ", dtype="<U2")
     for action in greedy_actions(table):
         marks[action] = "* "
@@ -203,9 +209,9 @@ def _cells(table: np.ndarray) -> List[str]:
     ]
 
 
-def _print_panels(panels: Sequence[Tuple[str, np.ndarray]]) -> None:
+def _print_panels(panels: Sequence[tuple[str, np.ndarray]]) -> None:
     """Tables side by side, as many as fit on a line."""
-    row: List[List[str]] = []
+    row: list[list[str]] = []
     for title, table in panels:
         lines = _cells(table)
         width = max(len(title), *(len(line) for line in lines)) + 3
@@ -223,7 +229,7 @@ def _print_row(blocks: Sequence[Sequence[str]]) -> None:
     print()
 
 
-def _print_summary(found: Dict[str, Projection], thresholds: bool) -> None:
+def _print_summary(found: dict[str, Projection], thresholds: bool) -> None:
     for name, projection in found.items():
         print(f"{name:<11}loss {_number(projection.loss)}, {_verdict(projection)}")
         for number in range(min(len(projection.tables), 4)):
@@ -261,7 +267,7 @@ def _print_thresholds(payoff: np.ndarray) -> None:
 # ------------------------------------------------------------------ other modes
 
 
-def _shape(text: str) -> Tuple[int, ...]:
+def _shape(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d+(x\d+)*", text):
         raise TheoryError(f"--shape {text!r}: write the agents' actions like 3x3")
     shape = tuple(int(n) for n in text.split("x"))
@@ -323,29 +329,30 @@ def _thresholds(args: argparse.Namespace) -> int:
     count = 200 if args.count is None else args.count
     tables = random_tables(_shape(args.shape), count, args.seed)
     print(f"{count} random {args.shape} games (standard normal, seed {args.seed})")
-    curves = {}
+    attained, played = {}, {}
     for weighting in WEIGHTINGS:
-        for criterion, words in (
-            ("attained", "u* attains the maximum"),
-            ("played", "agents play u*"),
-        ):
-            alphas = threshold_distribution(tables, weighting, criterion)
-            curves[f"{weighting}: {words}"] = alphas
-            _print_distribution(f"{weighting}, {criterion}", alphas)
+        thresholds = threshold_distribution(tables, weighting)
+        attained[weighting] = thresholds
+        played[weighting] = share_played(tables, weighting, SCAN)
+        _print_distribution(weighting, thresholds, played[weighting])
     title = f"{count} random {args.shape} games"
     default = f"theory_thresholds_{args.shape}.png"
-    _figure(args, default, draw_thresholds, curves, title)
+    _figure(args, default, draw_thresholds, attained, played, SCAN, title)
     return 0
 
 
-def _print_distribution(label: str, alphas: np.ndarray) -> None:
-    some = alphas[~np.isnan(alphas)]
-    quantiles = np.quantile(some, [0.05, 0.5]) if some.size else (np.nan, np.nan)
+def _print_distribution(
+    weighting: str, thresholds: np.ndarray, played: np.ndarray
+) -> None:
+    some = thresholds[~np.isnan(thresholds)]
+    low = np.quantile(some, 0.05) if some.size else np.nan
     print(
-        f"  {label:<22} some alpha {some.size / alphas.size:6.1%}, alpha 1 "
-        f"{(alphas == 1).mean():6.1%}, 5th percentile {quantiles[0]:.2g}, "
-        f"median {quantiles[1]:.2g}, least {some.min() if some.size else np.nan:.2g}"
+        f"\n{weighting}\n  u* attains the maximum at some alpha in "
+        f"{some.size / thresholds.size:.1%}, at alpha 1 in {(thresholds == 1).mean():.1%}"
+        f"; largest alpha:\n  least {some.min(initial=1):.2g}, 5th percentile {low:.2g}"
     )
+    print("  alpha               " + "".join(f"{alpha:>8g}" for alpha in SCAN))
+    print("  the agents play u*  " + "".join(f"{share:>8.1%}" for share in played))
 
 
 def _list() -> int:

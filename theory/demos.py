@@ -185,7 +185,7 @@ def target_operator() -> Findings:
     }
 
 
-DEMOS: Dict[str, Callable[[], Findings]] = {
+DEMOS: dict[str, Callable[[], Findings]] = {
     "table-1": table_1,
     "equations-8-9": target_operator,
     "property-1": property_1,

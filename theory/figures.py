@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Sequence, Tuple
 
 import numpy as np
 
 from .errors import TheoryError
 from .projection import decentralised_actions, greedy_actions, is_monotonic
 
+COLOURS = {"uniform": "tab:grey", "central": "tab:blue", "optimistic": "tab:orange"}
 Panel = Tuple[str, np.ndarray]
 
 
@@ -41,7 +42,7 @@ def flat(table: np.ndarray) -> np.ndarray:
     return table.reshape(len(table), -1)
 
 
-def draw_tables(panels: Sequence[Panel], path: Path) -> None:
+def draw_tables(panels: Sequence[Panel], title: str, path: Path) -> None:
     """Heat maps of tables on one colour scale, the first being the payoff.
 
     A solid frame marks the joint actions that attain the table's maximum, a dot what
@@ -54,18 +55,21 @@ def draw_tables(panels: Sequence[Panel], path: Path) -> None:
     low = min(table.min() for _, table in panels)
     high = max(table.max() for _, table in panels)
     cell = 0.75 if wide <= 4 else 0.55
-    size = (columns * (wide * cell + 0.6), rows * (len(panels[0][1]) * cell + 0.9))
+    tall = len(panels[0][1])
+    size = (columns * (wide * cell + 0.4), rows * (tall * cell + 0.5) + 0.6)
     figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
     for axis, (title, table) in zip(axes.flat, panels):
         _draw_table(axis, title, table, (low, high))
+    legend = "red frame: attains the maximum; red dot: what the agents play"
+    figure.suptitle(f"{title}\n{legend}", fontsize=9)
     figure.tight_layout()
     _save(figure, path)
 
 
 def _draw_table(
-    axis: Any, title: str, table: np.ndarray, limits: Tuple[float, float]
+    axis: Any, title: str, table: np.ndarray, limits: tuple[float, float]
 ) -> None:
     pyplot = _pyplot()
     matrix = flat(table)
@@ -87,24 +91,33 @@ def _draw_table(
     axis.set_yticks([])
 
 
-def _place(action: Sequence[int], shape: Sequence[int]) -> Tuple[int, int]:
+def _place(action: Sequence[int], shape: Sequence[int]) -> tuple[int, int]:
     return action[0], int(np.ravel_multi_index(action[1:], shape[1:]))
 
 
-def draw_thresholds(found: Dict[str, np.ndarray], title: str, path: Path) -> None:
-    """Share of tables whose largest alpha is at least alpha, one curve per label."""
+def draw_thresholds(
+    attained: dict[str, np.ndarray],
+    played: dict[str, np.ndarray],
+    alphas: Sequence[float],
+    title: str,
+    path: Path,
+) -> None:
+    """Per weighting: in which share of tables u* attains the maximum, or is played.
+
+    ``attained`` holds each table's largest alpha, drawn as the share of tables whose
+    threshold is alpha or more; ``played`` the share at each of ``alphas``.
+    """
     pyplot = _pyplot()
-    figure, axis = pyplot.subplots(figsize=(6.4, 4))
-    grid = np.logspace(-3, 0, 301)
-    for label, alphas in found.items():
-        share = [(np.nan_to_num(alphas) >= alpha).mean() for alpha in grid]
-        axis.plot(grid, share, label=label, linestyle=_style(label), linewidth=2)
+    figure, axis = pyplot.subplots(figsize=(6.6, 4.2))
+    grid = np.geomspace(min(alphas), 1, 301)
+    for name, thresholds in attained.items():
+        share = [(np.nan_to_num(thresholds) >= alpha).mean() for alpha in grid]
+        style = {"color": COLOURS[name], "linewidth": 2}
+        axis.plot(grid, share, label=f"{name}: u* attains the maximum", **style)
+        label = f"{name}: the agents play u*"
+        axis.plot(alphas, played[name], "o--", markersize=4, label=label, **style)
     axis.set(xscale="log", xlabel="alpha", ylabel="share of tables", title=title)
     axis.set_ylim(0, 1.03)
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     _save(figure, path)
-
-
-def _style(label: str) -> str:
-    return "-" if "attains" in label else "--"

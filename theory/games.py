@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import yaml
@@ -15,7 +15,7 @@ FILES = (".yaml", ".yml", ".csv", ".npy")
 _NAMED = Path(__file__).resolve().parent.parent / "config" / "games.yaml"
 
 
-def games() -> Dict[str, Dict[str, Any]]:
+def games() -> dict[str, dict[str, Any]]:
     """The named games of ``config/games.yaml``: name to payoff, why, source."""
     return yaml.safe_load(_NAMED.read_text(encoding="utf-8"))
 

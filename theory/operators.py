@@ -6,7 +6,7 @@ Tables over all states are arrays ``[S, n_1, ..., n_k]``, one axis per agent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Tuple
+from typing import Callable
 
 import numpy as np
 
@@ -39,8 +39,8 @@ class MDP:
         shape = np.shape(self.rewards)
         if np.shape(self.transitions) != shape + shape[:1]:
             raise TheoryError(
-                f"transitions have shape {np.shape(self.transitions)}, rewards of shape "
-                f"{shape} need {shape + shape[:1]}"
+                f"transitions have shape {np.shape(self.transitions)}, but rewards "
+                f"of shape {shape} need {shape + shape[:1]}"
             )
         mass = self.transitions.sum(axis=-1)
         if self.transitions.min() < 0 or mass.max() > 1 + 1e-12:
@@ -103,7 +103,7 @@ def _chosen(q_star: np.ndarray, q_tot: np.ndarray, ties: str) -> JointAction:
 
 def wqmix_operator(
     mdp: MDP, q_star: np.ndarray, weighting: str, alpha: float, ties: str = "best"
-) -> Tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Eq. 9: Q_tot = Pi_w T*_w Q. Returns (T*_w Q, Pi_w T*_w Q)."""
     q_tot = weighted_projections(q_star, weighting, alpha)
     backed_up = weighted_bellman(mdp, q_star, q_tot, ties)

@@ -21,7 +21,7 @@ import heapq
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, Sequence, Tuple
 
 import numpy as np
 from scipy.optimize import nnls
@@ -45,7 +45,7 @@ class Projection:
     """
 
     payoff: np.ndarray
-    tables: Tuple[np.ndarray, ...]
+    tables: tuple[np.ndarray, ...]
     loss: float
 
     @property
@@ -53,11 +53,11 @@ class Projection:
         """The first minimiser: the one an operator that needs a single one takes."""
         return self.tables[0]
 
-    def greedy(self) -> List[List[JointAction]]:
+    def greedy(self) -> list[list[JointAction]]:
         """Per minimiser, every joint action that attains its maximum."""
         return [greedy_actions(table) for table in self.tables]
 
-    def choices(self) -> List[List[JointAction]]:
+    def choices(self) -> list[list[JointAction]]:
         """Per minimiser, the joint actions that decentralised agents can end at."""
         return [decentralised_actions(table) for table in self.tables]
 
@@ -79,7 +79,7 @@ class Projection:
         return all(optimal.issuperset(actions) for actions in self.choices())
 
 
-def greedy_actions(table: np.ndarray) -> List[JointAction]:
+def greedy_actions(table: np.ndarray) -> list[JointAction]:
     """All joint actions that attain the maximum (ties within 1e-9 of the range)."""
     table = np.asarray(table, dtype=float)
     edge = table.max() - TIE * max(np.ptp(table), np.finfo(float).tiny)
@@ -96,7 +96,7 @@ def is_monotonic(table: np.ndarray) -> bool:
     return True
 
 
-def _ranks(table: np.ndarray) -> List[np.ndarray]:
+def _ranks(table: np.ndarray) -> list[np.ndarray]:
     """Per agent its actions from the lowest slice to the highest, by their means."""
     axes = range(table.ndim)
     return [
@@ -105,7 +105,7 @@ def _ranks(table: np.ndarray) -> List[np.ndarray]:
     ]
 
 
-def decentralised_actions(table: np.ndarray) -> List[JointAction]:
+def decentralised_actions(table: np.ndarray) -> list[JointAction]:
     """What agents play that are each greedy in their own utility: the top slices.
 
     Monotonicity orders each agent's actions; the agent takes the highest. These joint
@@ -122,7 +122,7 @@ def decentralised_actions(table: np.ndarray) -> List[JointAction]:
 
 
 def project(
-    payoff: np.ndarray, weights: Union[float, np.ndarray] = 1.0
+    payoff: np.ndarray, weights: float | np.ndarray = 1.0
 ) -> Projection:
     """Project a table onto the monotonic functions in weighted least squares.
 
@@ -250,7 +250,7 @@ def check_shape(shape: Sequence[int]) -> None:
 
 
 def _minimise(payoff: np.ndarray, under: np.ndarray, over: np.ndarray) -> Projection:
-    """All minima of sum w (q - Q)^2, w = ``under`` where q < Q and ``over`` elsewhere."""
+    """All minima of sum w (q - Q)^2, w = ``under`` where q < Q, else ``over``."""
     shift, scale = payoff.mean(), max(np.ptp(payoff), np.finfo(float).tiny)
     problem = _Isotonic((payoff - shift) / scale, under, over)
     best, tables = math.inf, []
@@ -269,7 +269,7 @@ def _minimise(payoff: np.ndarray, under: np.ndarray, over: np.ndarray) -> Projec
     )
 
 
-def _finished_nodes(problem: "_Isotonic") -> Iterator[Tuple[float, np.ndarray]]:
+def _finished_nodes(problem: _Isotonic) -> Iterator[tuple[float, np.ndarray]]:
     """Monotonic tables that are optimal in their node, cheapest first."""
     shape = problem.payoff.shape
     orders: Orders = tuple(np.zeros((n, n), dtype=bool) for n in shape)
@@ -457,7 +457,7 @@ class _Isotonic:
                 blocks.append(self._blocks[agent][[a, b]])
         return np.concatenate(blocks, axis=1)
 
-    def worst_crossing(self, table: np.ndarray) -> Optional[Tuple[int, int, int]]:
+    def worst_crossing(self, table: np.ndarray) -> tuple[int, int, int] | None:
         """The (agent, a, b) whose slices contradict each other most, if any do."""
         weights = self.weights(table.ravel()).reshape(table.shape)
         worst, found = TIE, None

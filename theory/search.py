@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Sequence
+from typing import Sequence
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def failures(
     tries: int,
     seed: int,
     largest: int = 9,
-) -> List[Failure]:
+) -> list[Failure]:
     """Random games with one optimum where the criterion fails, worst regret first.
 
     Payoffs are integers from ``-largest`` to ``largest``.

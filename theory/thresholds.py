@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Optional, Sequence
+from typing import Sequence
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def largest_alpha(
     weighting: str,
     criterion: str = "attained",
     precision: float = 1e-3,
-) -> Optional[float]:
+) -> float | None:
     """The largest alpha at which a weighting still recovers the argmax, bisected.
 
     Halves alpha from 1 until the criterion holds, then bisects (in log alpha) between
@@ -93,9 +93,22 @@ def random_tables(shape: Sequence[int], count: int, seed: int) -> np.ndarray:
     return tables
 
 
-def threshold_distribution(
-    tables: np.ndarray, weighting: str, criterion: str = "attained"
-) -> np.ndarray:
-    """``largest_alpha`` of each table, to 5 %; nan where there is none."""
-    found = [largest_alpha(t, weighting, criterion, 0.05) for t in tables]
+def threshold_distribution(tables: np.ndarray, weighting: str) -> np.ndarray:
+    """The largest alpha, to 5 %, at which u* attains the maximum; nan if there is none.
+
+    By Theorems 1 and 2 there is one for every table.
+    """
+    found = [largest_alpha(t, weighting, precision=0.05) for t in tables]
     return np.array([math.nan if alpha is None else alpha for alpha in found])
+
+
+def share_played(
+    tables: np.ndarray, weighting: str, alphas: Sequence[float]
+) -> np.ndarray:
+    """For each alpha the share of tables where the agents play an optimal action."""
+    return np.array(
+        [
+            np.mean([holds(table, weighting, alpha, "played") for table in tables])
+            for alpha in alphas
+        ]
+    )
