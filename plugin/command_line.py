@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, Dict, List, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..errors import ConfigError, nearest
-from .configs import OPTIONS, ConfigFiles, read_yaml
+from .configs import OPTIONS, ConfigFiles
 from .hosts.base import merged
 from .notes import note
 
@@ -17,8 +18,21 @@ ALWAYS_ACCEPTED = ("seed",)  # sacred adds it to every configuration
 WEIGHTING_OF_HYSTERETIC = {True: "ow", False: "cw"}
 
 
-def rewrite(files: ConfigFiles, argv: List[str]) -> List[str]:
-    """Return the arguments to hand the host: configs resolved, old names translated.
+@dataclass(frozen=True)
+class CommandLine:
+    """The host's arguments, rewritten.
+
+    Attributes:
+        argv: what the host is given.
+        game: the name of a game of ours that it needs, if any.
+    """
+
+    argv: List[str]
+    game: Optional[str] = None
+
+
+def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
+    """Resolve configs and translate old names.
 
     Where the algorithm is ours, all its settings are checked first, so that a mistake
     is reported before the host starts.
@@ -30,25 +44,24 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> List[str]:
     Raises:
         ConfigError: a config or a setting that cannot be right.
     """
-    rewritten, ours, environment = [], None, {}
+    rewritten, chosen = [], {}
     for position, argument in enumerate(argv):
         option, equals, name = argument.partition("=")
         if option not in OPTIONS:
             rewritten.append(argument)
             continue
-        if not equals or not name:
+        if not name:
             following = argv[position + 1 : position + 2]
             raise ConfigError(f"write {option}={''.join(following) or 'NAME'}")
-        if OPTIONS[option] == "algs":
-            name, ours = files.option_for("algs", name)
-        else:
-            environment = read_yaml(files.locate("envs", name)[0])
-            name, _ = files.option_for("envs", name)
-        rewritten.append(f"{option}={name}")
-    if ours is not None:
+        chosen[option] = files.choose(OPTIONS[option], name)
+        rewritten.append(f"{option}={chosen[option].value}")
+    algorithm, game = chosen.get("--config"), chosen.get("--env-config")
+    if algorithm is not None and algorithm.is_ours:
         rewritten = [new for old in rewritten for new in translated(old)]
-        check(files, merged(files.defaults(), environment, ours), rewritten)
-    return rewritten
+        environment = game.settings() if game is not None else {}
+        settings = merged(files.defaults(), environment, algorithm.settings())
+        check(files, settings, rewritten)
+    return CommandLine(rewritten, game.game if game is not None else None)
 
 
 def translated(argument: str) -> List[str]:
@@ -74,6 +87,11 @@ def translated(argument: str) -> List[str]:
 def check(files: ConfigFiles, config: Dict[str, Any], argv: List[str]) -> None:
     """Check a run of ours: overrides that some YAML lists, and values that can be.
 
+    Args:
+        files: the checkout's and our YAMLs.
+        config: all settings before the overrides.
+        argv: the host's arguments.
+
     Raises:
         ConfigError: as `WQMixSettings` and the host's adapter say, or an unknown key.
     """
@@ -83,7 +101,7 @@ def check(files: ConfigFiles, config: Dict[str, Any], argv: List[str]) -> None:
         if not forced(argv):
             check_known(key, config, files)
         config = merged(config, nested(key, value))
-    WQMixSettings.from_config(config, source="--config and the command line")
+    WQMixSettings.from_config(config, source=str(config.get("name")))
     files.host.host_settings(config)
 
 
@@ -102,7 +120,7 @@ def check_known(key: str, config: Dict[str, Any], files: ConfigFiles) -> None:
 
 
 def updates(argv: List[str]) -> List[Tuple[str, Any]]:
-    """Return the `key=value` settings after `with`, values read as sacred reads them."""
+    """Return the settings after `with`, their values read as sacred reads them."""
     if "with" not in argv:
         return []
     words = argv[argv.index("with") + 1 :]

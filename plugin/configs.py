@@ -8,16 +8,19 @@ folder outside the checkout and removed at the end.
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import yaml
 
 from ..errors import ConfigError, nearest
+from . import environments
+from .environments import OUR_ENVS
 from .hosts import HostAdapter
 from .hosts.base import merged
 from .notes import note
@@ -25,6 +28,23 @@ from .notes import note
 OUR_CONFIGS = Path(__file__).resolve().parents[1] / "config" / "algs"
 OPTIONS = {"--config": "algs", "--env-config": "envs"}
 HOST_PREFIX = "host:"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a `--config` or `--env-config` comes to.
+
+    Attributes:
+        value: what the host is handed.
+        settings: reads what is in it.
+        is_ours: an algorithm that inherits, resolved.
+        game: the name of a game of ours that the host has to be given.
+    """
+
+    value: str
+    settings: Callable[[], Dict[str, Any]]
+    is_ours: bool = False
+    game: Optional[str] = None
 
 
 @dataclass
@@ -50,27 +70,30 @@ class ConfigFiles:
     def names(self, kind: str) -> List[str]:
         """Return all names that `--config` (algs) or `--env-config` (envs) takes."""
         folder = self.host.config_dir(self.root) / kind
-        names = {path.stem for path in folder.glob("*.yaml")}
-        return sorted(names | set(our_names() if kind == "algs" else ()))
+        ours = our_names() if kind == "algs" else our_envs()
+        return sorted({path.stem for path in folder.glob("*.yaml")} | set(ours))
 
-    def locate(self, kind: str, name: str) -> Tuple[Path, bool]:
-        """Return the file that a name or path means, and whether it is the host's.
+    def locate(self, kind: str, name: str) -> Path:
+        """Return the file that a name or path means.
+
+        An algorithm's name that is ours means ours; an environment's means the host's
+        where it has one.
 
         Raises:
             ConfigError: neither ours, nor the host's, nor a file.
         """
-        if name.startswith(HOST_PREFIX):
-            path = self.host_file(kind, name[len(HOST_PREFIX) :])
-            if not path.is_file():
-                raise ConfigError(f"{name}: {self.host.title} has no {path}")
-            return path, True
+        own = self.host_file(kind, bare(name))
+        if name.startswith(HOST_PREFIX) and not own.is_file():
+            raise ConfigError(f"{name}: {self.host.title} has no {own}")
         if kind == "algs" and name in our_names():
-            return OUR_CONFIGS / f"{name}.yaml", False
-        if self.host_file(kind, name).is_file():
-            return self.host_file(kind, name), True
+            return OUR_CONFIGS / f"{name}.yaml"
+        if own.is_file():
+            return own
+        if kind == "envs" and name in our_envs():
+            return OUR_ENVS / f"{name}.yaml"
         for path in (Path(name), Path(f"{name}.yaml")):
             if path.is_file():
-                return path.resolve(), False
+                return path.resolve()
         names = self.names(kind)
         option = next(key for key, value in OPTIONS.items() if value == kind)
         raise ConfigError(
@@ -95,6 +118,13 @@ class ConfigFiles:
             values["learner"] = self.learner
         return merged(self.host.fallbacks, values)
 
+    def can_resolve(self, path: Path) -> bool:
+        """Whether the host has what an algorithm inherits (not all have `qmix_ns`)."""
+        parent = read_yaml(path).get("inherit")
+        if parent is None or parent in our_names():
+            return parent is None or self.can_resolve(OUR_CONFIGS / f"{parent}.yaml")
+        return self._host_parent(parent).is_file()
+
     def _inherited(self, path: Path, heirs: Tuple[Path, ...]) -> Dict[str, Any]:
         if path in heirs:
             chain = " → ".join(heir.name for heir in (*heirs, path))
@@ -103,38 +133,59 @@ class ConfigFiles:
         parent = values.pop("inherit", None)
         if parent is None:
             return values
-        return merged(self._inherited(self._parent(parent, path), (*heirs, path)), values)
+        inherited = self._inherited(self._parent(parent, path), (*heirs, path))
+        return merged(inherited, values)
 
     def _parent(self, name: str, heir: Path) -> Path:
         """Return the file that `inherit: name` means in `heir`."""
         if name in our_names():
             return OUR_CONFIGS / f"{name}.yaml"
-        path = self.host_file("algs", self.host.aliases.get(name, name))
+        path = self._host_parent(name)
         if not path.is_file():
             raise ConfigError(
                 f"{heir.name} inherits {name!r}, but {self.host.title} has no {path}"
             )
         return path
 
+    def _host_parent(self, name: str) -> Path:
+        return self.host_file("algs", self.host.aliases.get(name, name))
+
     # The command line -----------------------------------------------------------------
 
-    def option_for(self, kind: str, name: str) -> Tuple[str, Optional[Dict[str, Any]]]:
-        """Return what to hand the host for a config, and its settings if it is ours."""
-        path, is_hosts = self.locate(kind, name)
-        if is_hosts:
-            own = name[len(HOST_PREFIX) :] if name.startswith(HOST_PREFIX) else name
-            return own, None
-        if kind == "algs" and "inherit" in read_yaml(path):
-            if self.host_file(kind, name).is_file() and not same(path, self, kind, name):
-                note(
-                    f"--config={name} is wqmix's; {self.host.title}'s own file of that "
-                    f"name is --config={HOST_PREFIX}{name}"
-                )
-            values = self.resolve(path)
-            return self.write(values, path.stem), values
-        if "=" in str(path) or path.suffix != ".yaml":
-            return self.write(read_yaml(path), path.stem), None
-        return str(path.with_suffix("")), None
+    def choose(self, kind: str, name: str) -> Choice:
+        """Return what to hand the host for a config, and what is in it.
+
+        The host's own files are left to the host, under their own names.
+        """
+        path = self.locate(kind, name)
+        if path == self.host_file(kind, bare(name)):
+            return Choice(bare(name), lambda: read_yaml(path))
+        settings = read_yaml(path)
+        if kind == "algs" and "inherit" in settings:
+            return self._choose_ours(name, path)
+        if kind == "envs" and path.parent == OUR_ENVS:
+            settings = environments.for_host(settings)
+            game = name
+        else:
+            game = None
+            if "=" not in str(path) and path.suffix == ".yaml":
+                return Choice(str(path.with_suffix("")), lambda: settings)
+        return Choice(self.write(settings, path.stem), lambda: settings, game=game)
+
+    def _choose_ours(self, name: str, path: Path) -> Choice:
+        if self._shadows(path, name):
+            note(
+                f"--config={name} is wqmix's; {self.host.title}'s own file of that "
+                f"name is --config={HOST_PREFIX}{name}"
+            )
+        settings = self.resolve(path)
+        written = self.write(settings, path.stem)
+        return Choice(written, lambda: settings, is_ours=True)
+
+    def _shadows(self, path: Path, name: str) -> bool:
+        """Whether the host has a file of this name that is not this file."""
+        own = self.host_file("algs", name)
+        return own.is_file() and own.resolve() != path.resolve()
 
     def write(self, values: Dict[str, Any], stem: str) -> str:
         """Write settings to a temporary YAML; return its path without `.yaml`."""
@@ -145,16 +196,22 @@ class ConfigFiles:
         return str(path.with_suffix(""))
 
 
+def bare(name: str) -> str:
+    """Return a config's name without `host:`."""
+    return name[len(HOST_PREFIX) :] if name.startswith(HOST_PREFIX) else name
+
+
+def our_envs() -> List[str]:
+    """Return the names of the embedded host's games."""
+    return sorted(path.stem for path in OUR_ENVS.glob("*.yaml"))
+
+
+@functools.lru_cache(maxsize=None)
 def our_names() -> List[str]:
     """Return the names of our own algorithms: the YAMLs that inherit."""
     return sorted(
         path.stem for path in OUR_CONFIGS.glob("*.yaml") if "inherit" in read_yaml(path)
     )
-
-
-def same(path: Path, files: ConfigFiles, kind: str, name: str) -> bool:
-    """Whether the host's file of a name is this very file (the embedded host)."""
-    return files.host_file(kind, name).resolve() == path.resolve()
 
 
 def read_yaml(path: Path) -> Dict[str, Any]:

@@ -14,7 +14,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, List, Optional
 
 from ..errors import ConfigError, WQMixError
-from . import command_line, detect, registration, shims
+from . import command_line, detect, environments, registration, shims
 from .configs import ConfigFiles
 from .notes import note
 
@@ -88,12 +88,14 @@ def launch(arguments: Arguments) -> None:
         note(f"host: {host.title} in {target.root}")
     key = registration.learner_key(target.root)
     files = ConfigFiles(host, target.root, key)
-    host_argv = command_line.rewrite(files, arguments.argv)
+    command = command_line.rewrite(files, arguments.argv)
     prepare_path(target)
     if arguments.shims:
         shims.apply(host, target)
     registration.register_on_import(host, key)
-    run_as_main(target, host_argv)
+    if command.game is not None:
+        environments.register_on_import(host, command.game)
+    run_as_main(target, command.argv)
     shims.finish()
 
 

@@ -1,8 +1,7 @@
 """Our learner in the host's own `learners.REGISTRY`.
 
-The entry is made the moment the host has imported its `learners` package: a finder
-waits for that import, so the host's import order, and with it every random number that
-it draws, stays what it is without us.
+The entry is made the moment the host has imported its `learners` package, not by an
+import of ours: every random number that the host draws stays what it is without us.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 import copy
 import functools
 import re
-import sys
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
@@ -19,6 +16,7 @@ from typing import Any, Callable
 from ..errors import ConfigError, WQMixError
 from .hosts import HostAdapter
 from .hosts.base import read_text
+from .imports import after_import
 from .notes import note
 
 LEARNER = "wqmix_learner"
@@ -37,12 +35,8 @@ def learner_key(root: Path) -> str:
 
 def register_on_import(host: HostAdapter, key: str) -> None:
     """Register our learner when the host imports `learners`, or now if it has."""
-    name = host.module("learners")
     enter = functools.partial(register_in, host=host, key=key)
-    if name in sys.modules:
-        enter(sys.modules[name])
-    else:
-        sys.meta_path.insert(0, AfterImport(name, enter))
+    after_import(host.module("learners"), enter)
 
 
 def register_in(learners: ModuleType, host: HostAdapter, key: str) -> None:
@@ -117,40 +111,3 @@ def or_one_line(function: Callable[..., Any]) -> Callable[..., Any]:
             raise SystemExit(error.exit_code) from None
 
     return guarded
-
-
-class AfterImport(MetaPathFinder):
-    """Calls `then(module)` right after the first import of the module `name`."""
-
-    def __init__(self, name: str, then: Callable[[ModuleType], None]) -> None:
-        self._name = name
-        self._then = then
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        if fullname != self._name:
-            return None
-        sys.meta_path.remove(self)
-        spec = spec_of_others(fullname, path, target)
-        if spec is not None and spec.loader is not None:
-            self._call_after(spec.loader)
-        return spec
-
-    def _call_after(self, loader: Any) -> None:
-        execute = loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            loader.exec_module = execute
-            execute(module)
-            self._then(module)
-
-        loader.exec_module = exec_module
-
-
-def spec_of_others(fullname: str, path: Any, target: Any) -> Any:
-    """Return what the finders on `sys.meta_path` find, as the import system asks."""
-    for finder in sys.meta_path:
-        find_spec = getattr(finder, "find_spec", None)
-        spec = find_spec(fullname, path, target) if find_spec else None
-        if spec is not None:
-            return spec
-    return None

@@ -15,6 +15,7 @@ import sys
 import threading
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, List, Optional
@@ -27,6 +28,7 @@ from .hosts.base import contains, read_text
 from .notes import note
 
 RUN_FILES = ("run.py", "run/*.py")
+TENSORBOARD = Path(__file__).with_name("tensorboard.py")
 
 
 def apply(host: HostAdapter, target: Target) -> None:
@@ -53,7 +55,7 @@ def apply(host: HostAdapter, target: Target) -> None:
     sys.meta_path.append(stand_in)
 
 
-# PyYAML ---------------------------------------------------------------------------------
+# PyYAML -------------------------------------------------------------------------------
 
 
 def yaml_has_default_loader() -> bool:
@@ -72,7 +74,7 @@ def give_yaml_a_default_loader() -> None:
     yaml.load = load_safely
 
 
-# os._exit -------------------------------------------------------------------------------
+# os._exit -----------------------------------------------------------------------------
 
 
 def ends_by_exit(root: Path) -> bool:
@@ -120,11 +122,11 @@ def finish() -> None:
         os._exit.finish()
 
 
-# The outermost frame ------------------------------------------------------------------------
+# The outermost frame ------------------------------------------------------------------
 
 
 def hide_callers(main: Path, as_module: bool) -> None:
-    """End `inspect.stack()` where a direct run ends: PyMARLzoo+ writes beside its end."""
+    """End `inspect.stack()` as a direct run does: PyMARLzoo+ writes beside its end."""
     stack = inspect.stack
     file = os.path.abspath(str(main))
 
@@ -146,7 +148,7 @@ def hide_callers(main: Path, as_module: bool) -> None:
     inspect.stack = of_a_direct_run
 
 
-# Absent modules ---------------------------------------------------------------------------
+# Absent modules -----------------------------------------------------------------------
 
 
 class StandIns(MetaPathFinder, Loader):
@@ -161,6 +163,9 @@ class StandIns(MetaPathFinder, Loader):
         self._root = str(root)
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname == "tensorboard_logger" and self._asked_by_host():
+            note("shim tensorboard_logger: absent; tensorboardX takes its place")
+            return spec_from_file_location(fullname, TENSORBOARD)
         if fullname in self._host.stand_ins and self._asked_by_host():
             return ModuleSpec(fullname, self, is_package=True)
         return None

@@ -46,12 +46,13 @@ class HostAdapter:
         package: the package its modules live in, "" where they are top-level.
         present, absent: paths under its source folder that must (not) exist.
         text: (path, words) pairs: a file that must contain these words.
-        aliases: `inherit:` names of ours → names of the host's files, where they differ.
+        aliases: `inherit:` names of ours → the host's file names, where they differ.
         fallbacks: settings that the host lacks, listed so that sacred accepts them.
         mixers: the host's own monotonic mixers by their `mixer:` name.
         stand_ins: modules that the host imports but may lack → the remedy to name.
         replaced: modules of the host's → packages without which they cannot be
             imported; a stand-in takes their place when one is absent.
+        steps_as_gymnasium: its runners take five values from an environment's `step`.
         results_beside_main: it writes results beside the outermost frame's file.
     """
 
@@ -67,6 +68,7 @@ class HostAdapter:
     mixers: Mapping[str, Mixer] = QMIX_AND_VDN
     stand_ins: Mapping[str, str] = {}
     replaced: Mapping[str, Tuple[str, ...]] = {}
+    steps_as_gymnasium = False
     results_beside_main = False
 
     # Layout -------------------------------------------------------------------------
@@ -169,8 +171,8 @@ class HostAdapter:
         if mixer not in self.mixers:
             names = ", ".join(sorted(self.mixers))
             raise ConfigError(
-                f"{self.title}: mixer={mixer!r}, but Weighted QMIX weighs the errors of "
-                f"a monotonic mixer: one of {names}{nearest(mixer, self.mixers)}"
+                f"{self.title}: mixer={mixer!r}, but Weighted QMIX weighs the errors "
+                f"of a monotonic mixer: one of {names}{nearest(mixer, self.mixers)}"
             )
 
     def check_common_reward(self, config: Config) -> None:

@@ -22,6 +22,7 @@ class EPyMARL(HostAdapter):
         "smac": SMAC_REMEDY,
         "smac.env": SMAC_REMEDY,
     }
+    steps_as_gymnasium = True
     target_update = each_steps_or_soft
 
     def optimizer(self, config: object) -> str:

@@ -130,7 +130,8 @@ def qmix_learner(root: Path) -> Path:
     key = named.group(1) if named else "q_learner"
     entry = re.search(rf"['\"]{key}['\"]\]?\s*[=:]\s*(\w+)", registry)
     imported = entry and re.search(
-        rf"from\s+\.?(?:[\w.]*learners\.)?(\w+)\s+import\s+.*\b{entry.group(1)}\b", registry
+        rf"from\s+\.?(?:[\w.]*learners\.)?(\w+)\s+import\s+.*\b{entry.group(1)}\b",
+        registry,
     )
     path = root / "learners" / f"{imported.group(1) if imported else key}.py"
     if not path.is_file():
@@ -163,10 +164,9 @@ def mixers_of(learner: str, package: str) -> Dict[str, Mixer]:
             learner,
             re.DOTALL,
         )
+        prefix = rf"(?:{re.escape(package)}\.)?" if package else ""
         source = built and re.search(
-            rf"^from\s+(?:{re.escape(package)}\.)?([\w.]+)\s+import\s+.*\b{built.group(1)}\b"
-            if package
-            else rf"^from\s+([\w.]+)\s+import\s+.*\b{built.group(1)}\b",
+            rf"^from\s+{prefix}([\w.]+)\s+import\s+.*\b{built.group(1)}\b",
             learner,
             re.MULTILINE,
         )

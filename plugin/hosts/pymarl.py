@@ -5,8 +5,8 @@ from __future__ import annotations
 from .base import HostAdapter
 
 SMAC_REMEDY = (
-    "StarCraft's smac installs from https://github.com/oxwhirl/smac and needs the game; "
-    "`smac` on PyPI is another package, a hyper-parameter optimiser"
+    "StarCraft's smac installs from https://github.com/oxwhirl/smac and needs the "
+    "game; `smac` on PyPI is another package, a hyper-parameter optimiser"
 )
 
 

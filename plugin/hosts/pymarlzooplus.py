@@ -13,7 +13,11 @@ class PyMARLzooPlus(HostAdapter):
     title = "PyMARLzoo+"
     about = "AILabDsUnipi/pymarlzooplus, also on PyPI: run it with -m"
     package = "pymarlzooplus"
-    present = ("run.py", "components/episodic_memory_buffer.py", "config/algs/qmix.yaml")
+    present = (
+        "run.py",
+        "components/episodic_memory_buffer.py",
+        "config/algs/qmix.yaml",
+    )
     text = (("run.py", "from pymarlzooplus.learners import"),)
     results_beside_main = True
     target_update = each_steps_or_soft

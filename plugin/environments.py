@@ -1,0 +1,99 @@
+"""The embedded host's games in every other host: `--env-config=matrix_game`.
+
+Hosts differ in how they build and step an environment; `HostEnv` speaks all of their
+dialects. A game is entered under a name of its own, so that nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, Dict
+
+from .hosts import HostAdapter
+from .imports import after_import
+from .notes import note
+
+OUR_ENVS = Path(__file__).resolve().parents[1] / "config" / "envs"
+PREFIX = "wqmix_"
+NOT_THE_GAMES = ("map_name", "key", "common_reward", "reward_scalarisation")
+
+
+def for_host(settings: Dict[str, Any]) -> Dict[str, Any]:
+    """Return a game's settings as another host's main file can read them.
+
+    PyMARL2 and later put `env_args.map_name` into the name of their results folder.
+    """
+    name = settings["env"]
+    env_args = {**settings["env_args"], "map_name": name}
+    return {**settings, "env": PREFIX + name, "env_args": env_args}
+
+
+def register_on_import(host: HostAdapter, name: str) -> None:
+    """Enter a game into the host's `envs.REGISTRY` when the host imports it."""
+    enter = functools.partial(register_in, host=host, name=name)
+    after_import(host.module("envs"), enter)
+
+
+def register_in(envs: ModuleType, host: HostAdapter, name: str) -> None:
+    """Enter a game into an imported `envs` package."""
+    note(f"env: {name}, wqmix's own, in {host.title}")
+    envs.REGISTRY.setdefault(
+        PREFIX + name, functools.partial(HostEnv, name, host.steps_as_gymnasium)
+    )
+
+
+class HostEnv:
+    """A game of the embedded host behind any host's environment interface."""
+
+    def __init__(self, name: str, as_gymnasium: bool, **kwargs: Any) -> None:
+        """Build the game.
+
+        Args:
+            name: of the game.
+            as_gymnasium: `step` returns five values, as EPyMARL's runners take them.
+            **kwargs: `env_args`, one by one or (oxwhirl/wqmix) as `env_args=` beside
+                `args=`; what hosts add of their own is left out.
+        """
+        from ..host.envs import REGISTRY
+
+        env_args = kwargs.get("env_args", kwargs)
+        env_args = {k: v for k, v in env_args.items() if k not in NOT_THE_GAMES}
+        self._env = or_one_line(REGISTRY[name])(**env_args)
+        self._as_gymnasium = as_gymnasium
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_env":  # not built yet, as when unpickled
+            raise AttributeError(name)
+        return getattr(self._env, name)
+
+    def step(self, actions: Any) -> Any:
+        """Step the game; return what the host's runners take."""
+        reward, terminated, info = self._env.step(actions)
+        if self._as_gymnasium:
+            return self._env.get_obs(), reward, terminated, False, info
+        return reward, terminated, info
+
+    def get_print_info(self) -> None:
+        """Return nothing to print (PyMARLzoo+ asks)."""
+
+    def get_stats(self) -> Dict[str, Any]:
+        """Return no statistics (parallel runners ask)."""
+        return {}
+
+
+def or_one_line(build: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a game's constructor: a user's mistake is one line and exit code 2."""
+
+    @functools.wraps(build)
+    def built(**env_args: Any) -> Any:
+        from ..host.errors import HostError
+
+        try:
+            return build(**env_args)
+        except HostError as error:
+            note(f"error: {error}")
+            raise SystemExit(error.exit_code) from None
+
+    return built
