@@ -27,11 +27,13 @@ def run(_run, config, _log):
     np.random.seed(config["seed"])
     th.manual_seed(config["seed"])
     args = make_args(config, _log, run_id=_run._id)
-    _log.info("Experiment Parameters:\n\n%s\n", pprint.pformat(config, indent=4, width=1))
+    parameters = pprint.pformat(config, indent=4, width=1)
+    _log.info("Experiment Parameters:\n\n%s\n", parameters)
     logger = Logger(_log)
     logger.setup_sacred(_run)
     if args.use_tensorboard:
-        logger.setup_tb(os.path.join(args.local_results_path, "tb_logs", args.unique_token))
+        folder = os.path.join(args.local_results_path, "tb_logs", args.unique_token)
+        logger.setup_tb(folder)
     try:
         run_sequential(args, logger)
     finally:
@@ -112,7 +114,7 @@ def load_checkpoint(args, logger, runner, learner):
 
 
 def save_checkpoint(args, logger, learner, t_env):
-    """Save under results/models/<run>/<step>; the folder appears when it is complete."""
+    """Save under results/models/<run>/<step>; the folder appears once complete."""
     path = os.path.join(
         args.local_results_path, "models", args.unique_token, str(t_env)
     )
@@ -163,7 +165,7 @@ def train_sequential(args, logger, runner, buffer, learner):
     try:
         while runner.t_env <= args.t_max:
             buffer.insert_episode_batch(runner.run(test_mode=False))
-            update(args, buffer, learner, runner.t_env, episode)
+            update(args, buffer, learner, runner, episode)
             if test_due.is_due(runner.t_env):
                 run_tests(runner)
             if args.save_model and save_due.is_due(runner.t_env):
@@ -182,18 +184,24 @@ def train_sequential(args, logger, runner, buffer, learner):
         run_tests(runner)
     if args.save_model and save_due.last != runner.t_env:
         save_checkpoint(args, logger, learner, runner.t_env)
-    logger.log_stat("episode", episode, runner.t_env)
-    logger.print_recent_stats()
+    if log_due.last != runner.t_env:
+        logger.log_stat("episode", episode, runner.t_env)
+        logger.print_recent_stats()
     log.info("Finished training in %s", time_str(time.time() - started))
 
 
-def update(args, buffer, learner, t_env, episode):
-    """Train on `training_iters` samples, once there are enough episodes."""
+def update(args, buffer, learner, runner, episode):
+    """Train, once there are enough episodes, as often as the runner and the args say.
+
+    `training_iters` times after each episode, of the rollout that began with episode
+    `episode`, that the runner names.
+    """
     if not buffer.can_sample(args.batch_size):
         return
-    for _ in range(args.training_iters):
-        sample = buffer.sample(args.batch_size)
-        sample = sample[:, : sample.max_t_filled()]
-        if sample.device != args.device:
-            sample.to(args.device)
-        learner.train(sample, t_env, episode)
+    for number in runner.episodes_to_update_after(episode):
+        for _ in range(args.training_iters):
+            sample = buffer.sample(args.batch_size)
+            sample = sample[:, : sample.max_t_filled()]
+            if sample.device != args.device:
+                sample.to(args.device)
+            learner.train(sample, runner.t_env, number)

@@ -131,6 +131,9 @@ class BatchEnv:
         """One copy as text."""
         raise NotImplementedError
 
+    def close(self):
+        """Free what the copies hold."""
+
     def get_env_info(self):
         """The sizes from which the host builds its buffers and networks."""
         return {

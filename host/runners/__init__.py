@@ -2,5 +2,10 @@
 
 from .episode_runner import EpisodeRunner
 from .parallel_runner import ParallelRunner
+from .vector_runner import VectorRunner
 
-REGISTRY = {"episode": EpisodeRunner, "parallel": ParallelRunner}
+REGISTRY = {
+    "episode": EpisodeRunner,
+    "parallel": ParallelRunner,
+    "vector": VectorRunner,
+}

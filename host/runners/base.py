@@ -41,6 +41,10 @@ class Runner:
         )
         self.mac = mac
 
+    def episodes_to_update_after(self, episode):
+        """Of the rollout that began with episode `episode`: after which to update."""
+        return [episode]
+
     def save_replay(self):
         raise NotImplementedError(f"{type(self).__name__} cannot save replays")
 

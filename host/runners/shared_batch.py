@@ -1,0 +1,131 @@
+"""Any environment as a batch: copies in worker processes that share their results."""
+
+from functools import partial
+
+import numpy as np
+
+from ..envs import REGISTRY as env_REGISTRY
+from ..envs.multiagentenv import BatchEnv
+from .worker import close_workers, seeded, start_workers, worker_context
+
+
+class SharedBatch(BatchEnv):
+    """`n_copies` of `env_REGISTRY[name](**env_args)`, one in each worker process.
+
+    What they observe lies in memory that all processes share; only commands and the
+    steps' infos are sent. Copies get seeds of their own, derived from the given one.
+    """
+
+    def __init__(self, n_copies, name, env_args):
+        env_fn = env_REGISTRY[name]
+        one = env_fn(**env_args)  # for its sizes only
+        info = one.get_env_info()
+        one.close()
+        self.n_copies, self.seed = n_copies, env_args["seed"]
+        self.n_agents, self.n_actions = info["n_agents"], info["n_actions"]
+        self.obs_size, self.state_size = info["obs_shape"], info["state_shape"]
+        self.episode_limit = info["episode_limit"]
+        self._over = np.ones(n_copies, dtype=bool)
+        self._shared = self._allocate()
+        self._arrays = _as_arrays(self._shared)
+        self.workers = start_workers(
+            partial(_make_player, env_fn, own_args, self._shared, copy)
+            for copy, own_args in enumerate(seeded(env_args, n_copies))
+        )
+
+    def _allocate(self):
+        """Memory that the workers inherit: field -> (raw memory, type, shape)."""
+        agents = (self.n_copies, self.n_agents)
+        fields = {
+            "obs": (np.float32, agents + (self.obs_size,)),
+            "state": (np.float32, (self.n_copies, self.state_size)),
+            "avail": (np.uint8, agents + (self.n_actions,)),
+            "actions": (np.int64, agents),
+            "reward": (np.float32, (self.n_copies,)),
+            "terminated": (np.bool_, (self.n_copies,)),
+        }
+        context = worker_context()
+        return {
+            name: (context.RawArray("b", _n_bytes(dtype, shape)), dtype, shape)
+            for name, (dtype, shape) in fields.items()
+        }
+
+    def reset(self, copies=None):
+        chosen = np.arange(self.n_copies)[slice(None) if copies is None else copies]
+        self._over[chosen] = False
+        self._ask(chosen, "reset")
+
+    def step(self, actions):
+        running = np.flatnonzero(~self._over)
+        self._arrays["actions"][:] = actions
+        self._arrays["reward"][self._over] = 0
+        infos = self._ask(running, "step")
+        self._over |= self._arrays["terminated"]
+        keys = {"episode_limit"}.union(*infos)
+        info = {key: np.zeros(self.n_copies) for key in keys}
+        for copy, own_info in zip(running, infos):
+            for key, value in own_info.items():
+                info[key][copy] = value
+        info["episode_limit"] = info["episode_limit"].astype(bool)
+        return self._arrays["reward"].copy(), self._over.copy(), info
+
+    def _ask(self, copies, method):
+        for copy in copies:
+            self.workers[copy].send(method)
+        return [self.workers[copy].receive() for copy in copies]
+
+    def get_obs(self):
+        return self._arrays["obs"]
+
+    def get_state(self):
+        return self._arrays["state"]
+
+    def get_avail_actions(self):
+        return self._arrays["avail"]
+
+    def close(self):
+        close_workers(self.workers)
+        self.workers = []
+
+
+def _n_bytes(dtype, shape):
+    return int(np.prod(shape)) * np.dtype(dtype).itemsize
+
+
+def _as_arrays(shared):
+    return {
+        name: np.frombuffer(raw, dtype=dtype).reshape(shape)
+        for name, (raw, dtype, shape) in shared.items()
+    }
+
+
+class _Player:
+    """What a worker serves: an environment whose results go to its share of memory."""
+
+    def __init__(self, env, shared, copy):
+        self.env, self.close = env, env.close
+        self.own = {name: array[copy] for name, array in _as_arrays(shared).items()}
+        self.reward, self.terminated = (
+            _as_arrays(shared)[name][copy : copy + 1]
+            for name in ("reward", "terminated")
+        )
+
+    def reset(self):
+        self.env.reset()
+        self.terminated[:] = False
+        self._observe()
+
+    def step(self):
+        reward, terminated, info = self.env.step(self.own["actions"].copy())
+        self.reward[:], self.terminated[:] = reward, terminated
+        self._observe()
+        return info
+
+    def _observe(self):
+        self.own["obs"][:] = self.env.get_obs()
+        self.own["state"][:] = self.env.get_state()
+        self.own["avail"][:] = self.env.get_avail_actions()
+
+
+def _make_player(env_fn, env_args, shared, copy):
+    return _Player(env_fn(**env_args), shared, copy)

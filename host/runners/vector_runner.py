@@ -1,0 +1,112 @@
+"""Many copies of an environment, stepped together and acted for in one batch."""
+
+import numpy as np
+import torch as th
+
+from ..envs import BATCH_REGISTRY
+from .base import Runner
+from .shared_batch import SharedBatch
+
+
+class VectorRunner(Runner):
+    """Plays `batch_size_run` episodes at once, and asks for an update after each.
+
+    A game with a batched form is stepped in this process, any other in worker processes
+    with shared memory. The batch that `run` returns is used again by the next call.
+    """
+
+    def __init__(self, args, logger):
+        super().__init__(args, logger)
+        if args.env in BATCH_REGISTRY:
+            self.env = BATCH_REGISTRY[args.env](self.batch_size, **args.env_args)
+        else:
+            self.env = SharedBatch(self.batch_size, args.env, args.env_args)
+        self.episode_limit = self.env.episode_limit
+        self.batch, self._used = None, 0
+
+    def get_env_info(self):
+        return self.env.get_env_info()
+
+    def close_env(self):
+        self.env.close()
+
+    def episodes_to_update_after(self, episode):
+        """Every episode of the rollout, once `batch_size` of them were played.
+
+        So that there are as many updates for each episode as with the episode runner.
+        """
+        first = max(episode, self.args.batch_size - 1)
+        return range(first, episode + self.batch_size)
+
+    @th.no_grad()
+    def run(self, test_mode=False):
+        """Play an episode in each copy; returns their EpisodeBatch.
+
+        Its contents are those that the other runners would write: an episode's last
+        filled slot holds its last state and the actions selected there.
+        """
+        batch = self._empty_batch()
+        self.env.reset()
+        self.mac.init_hidden(batch_size=self.batch_size)
+        lengths = np.zeros(self.batch_size, dtype=int)
+        returns = np.zeros(self.batch_size)
+        infos = [{}] * self.batch_size
+        chosen = np.zeros((self.batch_size, self.env.n_agents), dtype=np.intp)
+        acting = running = np.ones(self.batch_size, dtype=bool)
+        self._observe(batch, running, 0)
+        t = 0
+        while True:
+            chosen[acting] = self._act(batch, acting, t, test_mode)
+            if not running.any():
+                break
+            # An episode that ends now still selects actions in its last state.
+            acting = running
+            reward, over, info = self.env.step(chosen)
+            self._store(batch, acting, t, reward, over & ~info["episode_limit"])
+            t += 1
+            self._observe(batch, acting, t)
+            lengths[acting] = t
+            returns += reward
+            for copy in np.flatnonzero(acting & over):
+                infos[copy] = {key: value[copy].item() for key, value in info.items()}
+            running = acting & ~over
+        self._finish(returns.tolist(), lengths.tolist(), infos, test_mode)
+        return batch
+
+    def _empty_batch(self):
+        """The batch of the last run, all zeros again."""
+        if self.batch is None:
+            self.batch = self.new_batch()
+        for field in self.batch.data.transition_data.values():
+            field[:, : self._used] = 0
+        self._used = 0
+        return self.batch
+
+    def _act(self, batch, acting, t, test_mode):
+        rows = _rows(acting)
+        actions = self.mac.select_actions(
+            batch, t_ep=t, t_env=self.t_env, bs=rows, test_mode=test_mode
+        )
+        new_actions = {"actions": actions.unsqueeze(1)}
+        batch.update(new_actions, bs=rows, ts=t, mark_filled=False)
+        return actions.cpu().numpy()
+
+    def _store(self, batch, acting, t, reward, ended):
+        rows = _rows(acting)
+        outcome = {"reward": reward[rows], "terminated": ended[rows]}
+        batch.update(outcome, bs=rows, ts=t, mark_filled=False)
+
+    def _observe(self, batch, acting, t):
+        rows = _rows(acting)
+        observed = {
+            "state": self.env.get_state()[rows],
+            "avail_actions": self.env.get_avail_actions()[rows],
+            "obs": self.env.get_obs()[rows],
+        }
+        batch.update(observed, bs=rows, ts=t)
+        self._used = t + 1
+
+
+def _rows(mask):
+    """The index of the copies in `mask`; one slice for all, which is faster."""
+    return slice(None) if mask.all() else np.flatnonzero(mask)
