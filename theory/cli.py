@@ -346,10 +346,11 @@ def _print_distribution(
 ) -> None:
     some = thresholds[~np.isnan(thresholds)]
     low = np.quantile(some, 0.05) if some.size else np.nan
+    ever, always = some.size / thresholds.size, (thresholds == 1).mean()
     print(
-        f"\n{weighting}\n  u* attains the maximum at some alpha in "
-        f"{some.size / thresholds.size:.1%}, at alpha 1 in {(thresholds == 1).mean():.1%}"
-        f"; largest alpha:\n  least {some.min(initial=1):.2g}, 5th percentile {low:.2g}"
+        f"\n{weighting}\n  u* attains the maximum at some alpha in {ever:.1%}, "
+        f"at alpha 1 in {always:.1%};\n"
+        f"  largest alpha: least {some.min(initial=1):.2g}, 5th percentile {low:.2g}"
     )
     print("  alpha               " + "".join(f"{alpha:>8g}" for alpha in SCAN))
     print("  the agents play u*  " + "".join(f"{share:>8.1%}" for share in played))

@@ -60,8 +60,8 @@ def draw_tables(panels: Sequence[Panel], title: str, path: Path) -> None:
     figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
-    for axis, (title, table) in zip(axes.flat, panels):
-        _draw_table(axis, title, table, (low, high))
+    for axis, (name, table) in zip(axes.flat, panels):
+        _draw_table(axis, name, table, (low, high))
     legend = "red frame: attains the maximum; red dot: what the agents play"
     figure.suptitle(f"{title}\n{legend}", fontsize=9)
     figure.tight_layout()
@@ -69,7 +69,7 @@ def draw_tables(panels: Sequence[Panel], title: str, path: Path) -> None:
 
 
 def _draw_table(
-    axis: Any, title: str, table: np.ndarray, limits: tuple[float, float]
+    axis: Any, name: str, table: np.ndarray, limits: tuple[float, float]
 ) -> None:
     pyplot = _pyplot()
     matrix = flat(table)
@@ -86,7 +86,7 @@ def _draw_table(
     for action in decentralised_actions(table) if is_monotonic(table) else ():
         row, column = _place(action, table.shape)
         axis.plot(column + 0.33, row - 0.33, "o", color="red", markersize=5)
-    axis.set_title(title, fontsize=9)
+    axis.set_title(name, fontsize=9)
     axis.set_xticks([])
     axis.set_yticks([])
 

@@ -206,7 +206,8 @@ def check_alpha(alpha: float) -> float:
 def check_table(payoff: np.ndarray) -> np.ndarray:
     """Return the payoff as a float array, or say in one line why it cannot be one."""
     try:
-        table = np.array(payoff, dtype=float)
+        table = np.array(payoff, dtype=complex if np.iscomplexobj(payoff) else float)
+        table = table.astype(float, casting="same_kind")
     except (TypeError, ValueError):
         raise TheoryError(
             "the payoff is not a full table of numbers: a row is longer or shorter "
@@ -262,11 +263,20 @@ def _minimise(payoff: np.ndarray, under: np.ndarray, over: np.ndarray) -> Projec
         if not any(np.abs(table - other).max() < 1e-7 for other in tables):
             tables.append(table)
     tables.sort(key=lambda t: tuple(np.round(-t.ravel(), 7)))
-    return Projection(
-        payoff=payoff,
-        tables=tuple(table * scale + shift for table in tables),
-        loss=problem.loss(tables[0]) * scale**2,
-    )
+    exact = tuple(_pool_again(t, payoff, problem.weights(t)) for t in tables)
+    loss = np.sum(problem.weights(tables[0]) * (exact[0] - payoff) ** 2)
+    return Projection(payoff, exact, float(loss))
+
+
+def _pool_again(
+    table: np.ndarray, payoff: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """The same level sets in the payoff's own units, free of rescaling errors."""
+    _, level = np.unique(table, return_inverse=True)
+    level = level.reshape(-1)
+    pooled = np.bincount(level, (weights * payoff).ravel())
+    pooled /= np.bincount(level, weights.ravel())
+    return pooled[level].reshape(payoff.shape)
 
 
 def _finished_nodes(problem: _Isotonic) -> Iterator[tuple[float, np.ndarray]]:
@@ -324,11 +334,12 @@ class _Isotonic:
         ]
 
     def weights(self, fit: np.ndarray) -> np.ndarray:
-        return np.where(fit < self._q, self._under, self._over)
+        """The weights that a fit (flat or not) gives every joint action."""
+        below = fit.ravel() < self._q
+        return np.where(below, self._under, self._over).reshape(fit.shape)
 
     def loss(self, fit: np.ndarray) -> float:
-        fit = fit.ravel()
-        return float(np.sum(self.weights(fit) * (fit - self._q) ** 2))
+        return float(np.sum(self.weights(fit.ravel()) * (fit.ravel() - self._q) ** 2))
 
     def fit(self, orders: Orders, start: np.ndarray) -> np.ndarray:
         """The minimiser under ``orders``; ``start`` only suggests the first weights.
@@ -459,7 +470,7 @@ class _Isotonic:
 
     def worst_crossing(self, table: np.ndarray) -> tuple[int, int, int] | None:
         """The (agent, a, b) whose slices contradict each other most, if any do."""
-        weights = self.weights(table.ravel()).reshape(table.shape)
+        weights = self.weights(table)
         worst, found = TIE, None
         for agent, n in enumerate(table.shape):
             rows = np.moveaxis(table, agent, 0).reshape(n, -1)
