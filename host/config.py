@@ -137,19 +137,20 @@ def load_config(command):
         ("--config", command.config),
     ):
         path = find_config(option, name)
-        config = _overlay(config, read_yaml(path), path.name, default)
+        config = _overlay(config, read_yaml(path), f"in {path.name}", default)
     for key, value in command.updates.items():
         _check_known(key, config)
-        config = _overlay(config, nest(key, value), "the command line", default)
+        config = _overlay(config, nest(key, value), "on the command line", default)
     return config
 
 
 def _check_known(dotted_key, config):
-    known = config
+    known, prefix = config, ""
     for part in dotted_key.split("."):
         if not isinstance(known, dict) or part not in known:
-            raise unknown("key", dotted_key, [*flatten(config), "env_args"])
-        known = known[part]
+            names = [name for name in flatten(config) if name.startswith(prefix)]
+            raise unknown("key", dotted_key, names)
+        known, prefix = known[part], f"{prefix}{part}."
 
 
 def _overlay(config, update, source, default, prefix=""):
@@ -170,7 +171,7 @@ def _check_type(name, value, reference, source, nullable):
     """`value` in the type of `reference`, or a ConfigError."""
     if value is None and nullable:
         return value
-    error = f"{name} in {source} is {value!r}: {{}} is needed"
+    error = f"{name} {source} is {value!r}: {{}} is needed"
     if isinstance(reference, numbers.Real) and not isinstance(reference, bool):
         number = _to_number(value)
         if number is None:

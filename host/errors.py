@@ -50,7 +50,7 @@ def nearest(value, accepted):
 
 def unknown(what, value, accepted):
     """A ConfigError for a name that is none of the accepted ones."""
-    names = sorted(str(name) for name in accepted)
+    names = sorted("null" if name is None else str(name) for name in accepted)
     return ConfigError(
         f"unknown {what} {value!r}{nearest(value, names)}; accepted: {', '.join(names)}"
     )

@@ -8,16 +8,20 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from contextlib import contextmanager
-
-from sacred import SETTINGS, Experiment
-from sacred.observers import FileStorageObserver
 
 from .config import USAGE, load_config, parse_command_line
 from .errors import HostError
 from .run import run
 from .utils.logging import get_logger
 from .validation import validate
+
+with warnings.catch_warnings():
+    # Sacred imports pkg_resources, whose deprecation is no news to a user.
+    warnings.simplefilter("ignore")
+    from sacred import SETTINGS, Experiment
+    from sacred.observers import FileStorageObserver
 
 
 class Terminated(KeyboardInterrupt):

@@ -88,7 +88,7 @@ def _check_names(config):
         "agent_output_type": ["q"],
     }
     if config["learner"] == "q_learner":  # others may bring mixers of their own
-        registries["mixer"] = [*mixers.REGISTRY, None]
+        registries["mixer"] = {**mixers.REGISTRY, None: "no mixer"}
     for key, registry in registries.items():
         if key not in config:
             raise ConfigError(f"{key} is set by no config file; add it to yours")
@@ -101,7 +101,8 @@ def _check_numbers(config):
         value = config.get(key, least)
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         if not whole or value < least:
-            raise ConfigError(f"{key} is {value!r}: a whole number >= {least} is needed")
+            needed = f"a whole number >= {least} is needed"
+            raise ConfigError(f"{key} is {value!r}: {needed}")
     for key in _POSITIVE:
         if not 0 < config.get(key, 1) < math.inf:
             raise ConfigError(f"{key} is {config[key]!r}: a number > 0 is needed")
@@ -109,9 +110,10 @@ def _check_numbers(config):
         if not 0 <= config.get(key, 0) <= 1:
             raise ConfigError(f"{key} is {config[key]!r}: it must be within [0, 1]")
     if config.get("hypernet_layers", 1) not in (1, 2):
-        raise ConfigError(f"hypernet_layers is {config['hypernet_layers']!r}: 1 or 2")
+        layers = config["hypernet_layers"]
+        raise ConfigError(f"hypernet_layers is {layers!r}: 1 or 2 is needed")
     if config["seed"] > _LARGEST_SEED:
-        raise ConfigError(f"seed is {config['seed']}: at most {_LARGEST_SEED} is possible")
+        raise ConfigError(f"seed is {config['seed']}: at most {_LARGEST_SEED}")
 
 
 def _check_combinations(config):
@@ -119,11 +121,11 @@ def _check_combinations(config):
     if config["runner"] == "episode" and episodes != 1:
         raise ConfigError(
             f"batch_size_run is {episodes}, but the episode runner plays 1 at a time: "
-            "use runner=parallel"
+            "use runner=vector or runner=parallel"
         )
     for key in ("batch_size", "batch_size_run"):
         if config[key] > stored:
-            raise ConfigError(f"{key} is {config[key]}, more than buffer_size ({stored})")
+            raise ConfigError(f"{key} is {config[key]}, over buffer_size, {stored}")
     if config["save_replay"] and config["runner"] != "episode":
         raise ConfigError("save_replay needs runner=episode")
     if config["use_tensorboard"] and not importlib.util.find_spec("tensorboardX"):
@@ -165,7 +167,9 @@ def checkpoint_step(path, load_step):
             f"checkpoint_path {path!r} holds no folder named by its step, as "
             "results/models/<run>/ does"
         )
-    return min(steps, key=lambda step: abs(step - load_step)) if load_step else max(steps)
+    if load_step == 0:
+        return max(steps)
+    return min(steps, key=lambda step: abs(step - load_step))
 
 
 def _check_env(config):

@@ -67,7 +67,7 @@ class EpisodeBatch:
                 store = self.data.transition_data
                 lead = (self.batch_size, self.max_seq_length)
             dtype = field.get("dtype", th.float32)
-            store[key] = th.zeros(lead + shape, dtype=dtype, device=self.device)
+            store[key] = _zeros(lead + shape, dtype, self.device)
 
     def extend(self, scheme, groups=None):
         """Add zero-filled fields."""
@@ -192,6 +192,17 @@ class EpisodeBatch:
             f"Max_seq_len:{self.max_seq_length} Keys:{self.scheme.keys()} "
             f"Groups:{self.groups.keys()}"
         )
+
+
+def _zeros(shape, dtype, device):
+    """Zeros whose memory, on the CPU, is claimed page by page as it is written.
+
+    torch.zeros writes them all at once: tens of seconds for a large replay buffer,
+    and memory for episodes that are never played.
+    """
+    if th.device(device).type != "cpu":
+        return th.zeros(shape, dtype=dtype, device=device)
+    return th.from_numpy(np.zeros(shape, dtype=th.empty(0, dtype=dtype).numpy().dtype))
 
 
 def _subset(mapping, keys):

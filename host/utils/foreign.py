@@ -38,23 +38,21 @@ class _HostFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec):
         module = importlib.import_module(f"{_HOST}.{spec.name}")
-        self.own_spec = module.__spec__
+        spec.loader_state = module.__spec__
         return module
 
     def exec_module(self, module):
-        # The import system has just put the alias's spec on a module that is loaded.
-        module.__spec__ = self.own_spec
+        # The import system has just put the alias's spec on it: put its own back.
+        module.__spec__ = module.__spec__.loader_state
 
 
 @contextmanager
 def pymarl_names():
     """PyMARL's module names mean this host's modules inside the `with` block."""
 
-    def is_alias(name):
-        return name.split(".")[0] in PYMARL_MODULES
-
     def drop_aliases():
-        return {name: sys.modules.pop(name) for name in [*sys.modules] if is_alias(name)}
+        names = [name for name in sys.modules if name.split(".")[0] in PYMARL_MODULES]
+        return {name: sys.modules.pop(name) for name in names}
 
     finder = _HostFinder()
     others = drop_aliases()
@@ -88,8 +86,8 @@ def load_class(spec):
         with pymarl_names():
             file_spec.loader.exec_module(module)
     except (ImportError, SyntaxError) as error:
-        raise ConfigError(f"learner file {path!r} cannot be imported: {error}") from error
+        raise ConfigError(f"learner file {path!r} does not import: {error}") from error
     if not hasattr(module, class_name):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        classes = [name for name, a in vars(module).items() if isinstance(a, type)]
         raise unknown(f"class in {path}", class_name, classes)
     return getattr(module, class_name)

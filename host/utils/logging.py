@@ -55,9 +55,10 @@ class Logger:
         lines = [f"Recent Stats | t_env: {t_env:>10} | Episode: {int(episode):>8}\n"]
         keys = sorted(key for key in self.stats if key != "episode")
         for number, key in enumerate(keys, start=1):
-            window = [value for _, value in self.stats[key][-(5 if key != "epsilon" else 1):]]
-            mean = f"{sum(window) / len(window):.4f}"
-            lines.append(f"{key + ':':<25}{mean:>8}" + ("\n" if number % 4 == 0 else "\t"))
+            latest = self.stats[key][-1:] if key == "epsilon" else self.stats[key][-5:]
+            mean = f"{sum(value for _, value in latest) / len(latest):.4f}"
+            end = "\n" if number % 4 == 0 else "\t"
+            lines.append(f"{key + ':':<25}{mean:>8}{end}")
         self.console_logger.info("".join(lines))
 
     def close(self):
@@ -97,10 +98,13 @@ class Progress:
         self.console_logger = console_logger
         self.start_time = self.last_line = time.time()
         self.bar = None
-        # Not sys.stderr, which sacred replaces: the bar's frames are not for its record.
+        # Not sys.stderr, which sacred records: the bar's frames are not worth keeping.
         if sys.__stderr__ is not None and sys.__stderr__.isatty():
             self.bar = tqdm(
-                total=t_max, initial=t_start, unit="step", file=sys.__stderr__,
+                total=t_max,
+                initial=t_start,
+                unit="step",
+                file=sys.__stderr__,
                 dynamic_ncols=True,
             )
 
