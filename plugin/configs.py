@@ -158,6 +158,8 @@ class ConfigFiles:
         The host's own files are left to the host, under their own names.
         """
         path = self.locate(kind, name)
+        if kind == "algs" and name in our_names():
+            return self._choose_ours(name, path)
         if path == self.host_file(kind, bare(name)):
             return Choice(bare(name), lambda: read_yaml(path))
         settings = read_yaml(path)
@@ -173,7 +175,7 @@ class ConfigFiles:
         return Choice(self.write(settings, path.stem), lambda: settings, game=game)
 
     def _choose_ours(self, name: str, path: Path) -> Choice:
-        if self._shadows(path, name):
+        if self.shadows(path, name):
             note(
                 f"--config={name} is wqmix's; {self.host.title}'s own file of that "
                 f"name is --config={HOST_PREFIX}{name}"
@@ -182,7 +184,7 @@ class ConfigFiles:
         written = self.write(settings, path.stem)
         return Choice(written, lambda: settings, is_ours=True)
 
-    def _shadows(self, path: Path, name: str) -> bool:
+    def shadows(self, path: Path, name: str) -> bool:
         """Whether the host has a file of this name that is not this file."""
         own = self.host_file("algs", name)
         return own.is_file() and own.resolve() != path.resolve()

@@ -11,11 +11,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import Any, List, Optional
+from typing import Any, Callable, List, Optional
 
 from ..errors import ConfigError, WQMixError
 from . import command_line, detect, environments, registration, shims
 from .configs import ConfigFiles
+from .imports import after_import
 from .notes import note
 
 OUR_FILES = str(Path(__file__).resolve().parent)
@@ -80,8 +81,15 @@ def split_target(rest: List[str]) -> Any:
     return detect.module_target(detect.EMBEDDED_MODULE), rest
 
 
-def launch(arguments: Arguments) -> None:
-    """Prepare everything, then run the host's main to its end."""
+def launch(
+    arguments: Arguments, then: Optional[Callable[[ModuleType], None]] = None
+) -> None:
+    """Prepare everything, then run the host's main to its end.
+
+    Args:
+        arguments: what to run and how.
+        then: called with the host's `learners` package once ours is in its registry.
+    """
     target = arguments.target
     host = detect.detect(target.root, arguments.host)
     if host.name != "embedded":
@@ -93,6 +101,8 @@ def launch(arguments: Arguments) -> None:
     if arguments.shims:
         shims.apply(host, target)
     registration.register_on_import(host, key)
+    if then is not None:
+        after_import(host.module("learners"), then)
     if command.game is not None:
         environments.register_on_import(host, command.game)
     run_as_main(target, command.argv)

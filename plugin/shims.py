@@ -8,17 +8,19 @@ from __future__ import annotations
 import atexit
 import collections
 import collections.abc
+import functools
 import importlib.util
 import inspect
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import yaml
 
@@ -31,28 +33,75 @@ RUN_FILES = ("run.py", "run/*.py")
 TENSORBOARD = Path(__file__).with_name("tensorboard.py")
 
 
+@dataclass(frozen=True)
+class Shim:
+    """Something to change in this process.
+
+    Attributes:
+        name, why: for the log.
+        apply: changes it.
+    """
+
+    name: str
+    why: str
+    apply: Callable[[], None]
+
+
 def apply(host: HostAdapter, target: Target) -> None:
-    """Apply the shims that a checkout needs here.
+    """Apply the shims that a checkout needs here, each with a log line.
 
     Args:
         host: its adapter.
         target: what runs.
     """
-    root, main = target.root, target.path
-    if contains(main, "collections.Mapping") and not hasattr(collections, "Mapping"):
-        note("shim Mapping: collections.Mapping, gone since Python 3.10")
-        collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined]
-    if contains(main, "yaml.load(f)") and not yaml_has_default_loader():
-        note("shim yaml: yaml.load without a Loader, an error since PyYAML 6")
-        give_yaml_a_default_loader()
-    if ends_by_exit(root):
-        note("shim exit: os._exit at the end would leave sacred's run as RUNNING")
-        QuietExit.install()
+    for shim in needed(host, target):
+        note(f"shim {shim.name}: {shim.why}")
+        shim.apply()
     if host.results_beside_main:
-        hide_callers(main, as_module=target.module is not None)
-    stand_in = StandIns(host, root)
-    stand_in.replace_modules()
-    sys.meta_path.append(stand_in)
+        hide_callers(target.path, as_module=target.module is not None)
+    sys.meta_path.append(StandIns(host, target.root))
+
+
+def needed(host: HostAdapter, target: Target) -> List[Shim]:
+    """Return the shims that this host on this Python needs from the start."""
+    main, shims = target.path, []
+    if contains(main, "collections.Mapping") and not hasattr(collections, "Mapping"):
+        why = "collections.Mapping, gone since Python 3.10"
+        shims.append(Shim("Mapping", why, restore_mapping))
+    if contains(main, "yaml.load(f)") and not yaml_has_default_loader():
+        why = "yaml.load without a Loader, an error since PyYAML 6"
+        shims.append(Shim("yaml", why, give_yaml_a_default_loader))
+    if ends_by_exit(target.root):
+        why = "os._exit at the end would leave sacred's run as RUNNING"
+        shims.append(Shim("exit", why, QuietExit.install))
+    for name, needs in host.replaced.items():
+        lacking = [need for need in needs if importlib.util.find_spec(need) is None]
+        if lacking:
+            stand_in = StandIn(name, host.stand_ins[lacking[0]])
+            put = functools.partial(sys.modules.__setitem__, name, stand_in)
+            why = f"without {lacking[0]} it cannot be imported"
+            shims.append(Shim(f"stand-in for {name}", why, put))
+    return shims
+
+
+def absent(host: HostAdapter, root: Path) -> List[str]:
+    """Return the modules that a host imports in vain and that have a stand-in."""
+    names = []
+    for name in host.stand_ins:
+        top = name.split(".")[0]
+        if (root / top).is_dir():
+            file = root.joinpath(*name.split(".")).with_suffix(".py")
+            is_there = file.is_file()
+        else:
+            is_there = top in names or importlib.util.find_spec(top) is not None
+        if not is_there:
+            names.append(name)
+    return names
+
+
+def restore_mapping() -> None:
+    """Give `collections` its `Mapping` back."""
+    collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined]
 
 
 # PyYAML -------------------------------------------------------------------------------
@@ -174,15 +223,7 @@ class StandIns(MetaPathFinder, Loader):
         return StandIn(spec.name, self._host.stand_ins[spec.name])
 
     def exec_module(self, module: ModuleType) -> None:
-        note(f"shim absent: a stand-in for {module.__name__}, which is not there")
-
-    def replace_modules(self) -> None:
-        """Put stand-ins in place of host modules whose own imports are absent."""
-        for name, needs in self._host.replaced.items():
-            lacking = [need for need in needs if importlib.util.find_spec(need) is None]
-            if lacking:
-                note(f"shim absent: a stand-in for {name}, without {lacking[0]}")
-                sys.modules[name] = StandIn(name, self._host.stand_ins[lacking[0]])
+        note(f"shim stand-in for {module.__name__}: it is not there")
 
     def _asked_by_host(self) -> bool:
         frame = sys._getframe(2)

@@ -1,0 +1,240 @@
+"""`wqmix doctor [src/main.py]`: does it work in this checkout, and if not, why not.
+
+Each algorithm runs two episodes and one training step in a process of its own, started
+as the launcher starts it but for two things: sacred records into a temporary folder,
+and the first training step is the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Callable, List
+
+from ..errors import WQMixError
+from . import command_line, detect, registration, shims
+from .configs import OUR_CONFIGS, ConfigFiles, our_names
+from .hosts import HostAdapter
+
+TRAINED = "wqmix doctor: one training step done"
+SECONDS = 60  # for a busy machine; a quiet one needs ten in all
+SMALL_RUN = (
+    "runner=episode batch_size_run=1 batch_size=2 buffer_size=8 t_max=500 "
+    "test_interval=100000 test_nepisode=1 use_cuda=False use_tensorboard=False "
+    "save_model=False seed=1"
+).split()
+LIBRARIES = ("torch", "numpy", "sacred", "PyYAML")
+REMEDIES = (
+    ("No module named ", "install it, or choose another --env-config"),
+    ("out of memory", "free memory, or a smaller batch_size"),
+    ("", "run the same command without doctor for the whole message"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; a remedy makes it a failure."""
+
+    what: str
+    result: str
+    remedy: str = ""
+
+
+def main(argv: List[str]) -> int:
+    """Print the table; return 0 if all is well, else 1 (2: a wrong argument)."""
+    arguments = parse(argv)
+    try:
+        if arguments.child is not None:
+            return child(arguments.child)
+        rows = examine(arguments)
+    except WQMixError as error:
+        rows = [Row("host", "not found", str(error))]
+    for row in rows:
+        print(f"{'FAIL' if row.remedy else 'ok':5}{row.what:12}{row.result}")
+        if row.remedy:
+            print(f"{'':17}→ {row.remedy}")
+    return 1 if any(row.remedy for row in rows) else 0
+
+
+def parse(argv: List[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="wqmix doctor",
+        description="Say what host this is, what it needs, and whether it trains.",
+    )
+    parser.add_argument("script", nargs="?", metavar="src/main.py")
+    parser.add_argument("-m", dest="module", help="a module instead of a script")
+    parser.add_argument("--host", help="use this adapter without looking")
+    parser.add_argument(
+        "--env-config", default="matrix_game", help="the game (default: %(default)s)"
+    )
+    parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def examine(arguments: argparse.Namespace) -> List[Row]:
+    """Return all rows for a target."""
+    if arguments.script is not None:
+        target, start = detect.script_target(arguments.script), [arguments.script]
+    else:
+        module = arguments.module or detect.EMBEDDED_MODULE
+        target, start = detect.module_target(module), ["-m", module]
+    host = detect.detect(target.root, arguments.host)
+    files = ConfigFiles(host, target.root, registration.learner_key(target.root))
+    algorithms = [host.aliases.get("qmix", "qmix"), *our_names()]
+    prefix = ["--host", arguments.host] if arguments.host else []
+    runs = [
+        Run.start([*prefix, *start], name, arguments.env_config) for name in algorithms
+    ]
+    rows = [
+        Row("host", f"{host.title}, in {target.root}"),
+        Row("versions", versions()),
+        Row("shims", shim_names(host, target)),
+        Row("names", taken_names(files)),
+    ]
+    rows += [config_row(files, name, arguments.env_config) for name in our_names()]
+    return rows + [run.row() for run in runs]
+
+
+def versions() -> str:
+    """Return the versions that matter, as one line."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = [f"Python {platform.python_version()}"]
+    for name in ("pymarl-wqmix", *LIBRARIES):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} (no metadata)")
+    return ", ".join(found)
+
+
+def shim_names(host: HostAdapter, target: detect.Target) -> str:
+    """Return what old hosts need here, as one line."""
+    names = [shim.name for shim in shims.needed(host, target)]
+    names += [f"stand-in for {name}" for name in shims.absent(host, target.root)]
+    return ", ".join(names) or "none needed"
+
+
+def taken_names(files: ConfigFiles) -> str:
+    """Return which names the host uses too, and what ours are then."""
+    shadowed = [
+        name
+        for name in our_names()
+        if files.shadows(OUR_CONFIGS / f"{name}.yaml", name)
+    ]
+    lines = [f"--config=host:{name} is the host's own {name}" for name in shadowed]
+    if files.learner != registration.LEARNER:
+        lines.append(f"our learner is {files.learner}")
+    return "; ".join(lines) or "no collision"
+
+
+def config_row(files: ConfigFiles, name: str, env_config: str) -> Row:
+    """Check that an algorithm of ours resolves and that its settings can be."""
+    try:
+        command_line.rewrite(files, [f"--config={name}", f"--env-config={env_config}"])
+    except WQMixError as error:
+        return Row("config", name, str(error))
+    return Row("config", f"{name} resolves")
+
+
+# One algorithm in a process of its own ------------------------------------------------
+
+
+@dataclass
+class Run:
+    """A started child: two episodes, then one training step."""
+
+    algorithm: str
+    env_config: str
+    process: Any
+
+    @classmethod
+    def start(cls, target: List[str], algorithm: str, env_config: str) -> Run:
+        """Start it; all children run side by side."""
+        command = [sys.executable, "-m", "wqmix", "doctor", "--child", *target]
+        command += [f"--config={algorithm}", f"--env-config={env_config}"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            [*command, "with", *SMALL_RUN],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
+        return cls(algorithm, env_config, process)
+
+    def row(self) -> Row:
+        """Wait for its end and say how it went."""
+        what = f"{self.algorithm} on {self.env_config}"
+        try:
+            output = self.process.communicate(timeout=SECONDS)[0].decode(
+                "utf-8", "replace"
+            )
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            return Row("train", what, f"no training step within {SECONDS} s")
+        if TRAINED in output:
+            return Row("train", f"{what}: two episodes, one training step")
+        return Row("train", what, remedy(output))
+
+
+def remedy(output: str) -> str:
+    """Return the last line of a failed run that says why, and what to do."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("wqmix: error: ")]
+    if ours:
+        return ours[-1][len("wqmix: error: ") :]
+    errors = [line for line in lines if "Error" in line.split(":")[0]]
+    reason = (errors or lines or ["it ended without a word"])[-1].strip()
+    return next(f"{reason}: {advice}" for sign, advice in REMEDIES if sign in reason)
+
+
+def child(argv: List[str]) -> int:
+    """Run a target through the launcher until its first training step."""
+    from . import launcher
+
+    with tempfile.TemporaryDirectory(prefix="wqmix-doctor-") as folder:
+        record_into(folder)
+        launcher.launch(launcher.parse(argv), then=end_after_training)
+    return 1
+
+
+def record_into(folder: str) -> None:
+    """Have sacred's file observers write into a folder, whatever the host says."""
+    from sacred.observers import FileStorageObserver
+
+    create = FileStorageObserver.__init__
+
+    def in_folder(self: Any, basedir: Any, *args: Any, **kwargs: Any) -> None:
+        create(self, folder, *args, **kwargs)
+
+    FileStorageObserver.__init__ = in_folder
+
+
+def end_after_training(learners: ModuleType) -> None:
+    """Have every learner end the process after its first `train`."""
+    for key, build in list(learners.REGISTRY.items()):
+        learners.REGISTRY[key] = functools.partial(build_to_end, build)
+
+
+def build_to_end(build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Build a learner whose `train` is the last thing to happen."""
+    learner = build(*args, **kwargs)
+    train = learner.train
+
+    def train_and_end(*args: Any, **kwargs: Any) -> None:
+        train(*args, **kwargs)
+        print(TRAINED, flush=True)
+        raise SystemExit(0)
+
+    learner.train = train_and_end
+    return learner
