@@ -10,4 +10,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("pymarl-wqmix")
+    if name == "get_runner":
+        from .plugin.session import get_runner
+
+        return get_runner
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Q̂*: the unrestricted central value, and what it is fed with.
+"""Q̂*: the unrestricted central value.
 
 `B` episodes, `T` time slots, `A` agents, `U` actions, `E` outputs per action.
 """
@@ -12,53 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from .errors import ConfigError
+from .inputs import flat_size, input_size
 from .modules.agents import CENTRAL_AGENTS
 from .modules.mixers import CENTRAL_MIXERS
 from .settings import WQMixSettings
 
 ROWS_AT_ONCE = 1 << 17  # states × joint actions evaluated in one call of the mixer
-
-
-def flat_size(shape: Any) -> int:
-    """Return the number of elements of a scheme's `vshape` (an int or a tuple)."""
-    size = 1
-    for extent in (shape,) if isinstance(shape, int) else shape:
-        size *= int(extent)
-    return size
-
-
-def central_inputs(batch: Any, args: Any, settings: WQMixSettings) -> Tensor:
-    """Inputs of the central agent for all slots at once, as a host's MAC builds them.
-
-    The observation (or the state with `central_inputs: state`), then the last action
-    one-hot if `obs_last_action`, then the agent's id one-hot if `obs_agent_id`.
-
-    Returns:
-        [B, T, A, I].
-    """
-    onehot = batch["actions_onehot"]
-    b, t, a, _ = onehot.shape
-    if settings.central_inputs == "state":
-        parts = [batch["state"].flatten(2).unsqueeze(2).expand(b, t, a, -1)]
-    else:
-        parts = [batch["obs"]]
-    dtype = parts[0].dtype
-    if args.obs_last_action:
-        last = torch.zeros_like(onehot, dtype=dtype)
-        last[:, 1:] = onehot[:, :-1]
-        parts.append(last)
-    if args.obs_agent_id:
-        ids = torch.eye(a, dtype=dtype, device=onehot.device)
-        parts.append(ids.expand(b, t, a, a))
-    return torch.cat(parts, dim=3)
-
-
-def central_input_size(scheme: Any, args: Any, settings: WQMixSettings) -> int:
-    """Return I of `central_inputs`."""
-    key = "state" if settings.central_inputs == "state" else "obs"
-    size = flat_size(scheme[key]["vshape"])
-    size += args.n_actions if args.obs_last_action else 0
-    return size + (args.n_agents if args.obs_agent_id else 0)
 
 
 def build_central_agent(scheme: Any, args: Any, settings: WQMixSettings) -> nn.Module:
@@ -74,7 +33,7 @@ def build_central_agent(scheme: Any, args: Any, settings: WQMixSettings) -> nn.M
             "observations, not images; encode them in the environment"
         )
     return CENTRAL_AGENTS[settings.central_agent](
-        central_input_size(scheme, args, settings),
+        input_size(scheme, args, settings.central_inputs),
         settings.central_rnn_hidden_dim,
         args.n_agents,
         args.n_actions,

@@ -1,20 +1,30 @@
-"""Networks over whole sequences: the host's MAC, and recurrences in one call.
+"""Utilities of the host's controller over all slots of a batch.
 
-`B` episodes, `T` time slots, `A` agents, `U` actions.
+`B` episodes, `T` time slots, `A` agents, `I` inputs, `U` actions.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 from torch import Tensor, nn
 
 from .errors import ConfigError
+from .recurrence import gru_over_episodes
+
+KNOWN_PARTS = {
+    "fc1": (nn.Linear,),
+    "rnn": (nn.GRUCell, nn.Linear),
+    "layer_norm": (nn.LayerNorm,),
+    "fc2": (nn.Linear,),
+}
+TOLERANCE = {torch.float64: 1e-10}
+TOLERANCE_FLOAT32 = 1e-5
 
 
 def step_unroll(mac: Any, batch: Any, n_actions: int) -> Tensor:
-    """Utilities of the host's controller, slot by slot, as the host does it.
+    """Run the controller slot by slot, as the host does it.
 
     Returns:
         Q_i(τ, ·) [B, T, A, U].
@@ -34,18 +44,122 @@ def step_unroll(mac: Any, batch: Any, n_actions: int) -> Tensor:
     return q
 
 
-def gru_sequence(cell: nn.GRUCell, x: Tensor) -> Tensor:
-    """Run a GRU cell from zero hidden states over sequences, in one call.
+class Unroll:
+    """Unrolls a controller in one call where that equals the host's own path.
+
+    A network of known parts (Linear, ReLU, GRUCell or Linear and ReLU, an optional
+    LayerNorm, Linear; shared or one for each agent) is run over whole sequences. On the
+    first batch its output and its gradients are compared with the step path; on any
+    difference, and for any other controller, the step path is used.
 
     Args:
-        x: [B, T, A, input_size]; the A agents of an episode are sequences of their own.
-
-    Returns:
-        The hidden states [B, T, A, hidden_size].
+        mode: `auto`, or `step` for the step path always.
+        n_actions: U.
+        log: takes one line about the choice.
     """
-    b, t, a, _ = x.shape
-    sequences = x.transpose(0, 1).reshape(t, b * a, -1)
-    h0 = x.new_zeros(1, b * a, cell.hidden_size)
-    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-    h, _ = torch.gru(sequences, h0, weights, True, 1, 0.0, cell.training, False, False)
-    return h.unflatten(1, (b, a)).transpose(0, 1)
+
+    def __init__(self, mode: str, n_actions: int, log: Callable[[str], None]) -> None:
+        self.n_actions = n_actions
+        self._log = log
+        self._is_fast: Optional[bool] = False if mode == "step" else None
+
+    def __call__(self, mac: Any, batch: Any, inputs: Tensor) -> Tensor:
+        """Return Q_i(τ, ·) [B, T, A, U].
+
+        Args:
+            mac: the host's controller.
+            batch: the host's EpisodeBatch.
+            inputs: what the controller would build, `agent_inputs` [B, T, A, I].
+        """
+        if self._is_fast is None:
+            problem = self._problem(mac, batch, inputs)
+            self._is_fast = problem is None
+            if problem is not None:
+                self._log(f"unroll: step by step, as the host does it ({problem})")
+        if self._is_fast:
+            return run_sequences(mac.agent, inputs)
+        return step_unroll(mac, batch, self.n_actions)
+
+    def _problem(self, mac: Any, batch: Any, inputs: Tensor) -> Optional[str]:
+        """Return why the fast path cannot be used, or None."""
+        agent = getattr(mac, "agent", None)
+        problem = unknown_part(agent, inputs.shape)
+        if problem is not None:
+            return problem
+        expected = step_unroll(mac, batch, self.n_actions)
+        found = run_sequences(agent, inputs)
+        if found.shape != expected.shape:
+            return f"shape {tuple(found.shape)} is not {tuple(expected.shape)}"
+        probe = torch.linspace(-1, 1, found.numel(), dtype=found.dtype)
+        probe = probe.to(found.device).view_as(found)
+        params = [p for p in agent.parameters() if p.requires_grad]
+        pairs = {"outputs": ([found.detach()], [expected.detach()])}
+        if params and expected.requires_grad:
+            pairs["gradients"] = tuple(
+                _gradients((q * probe).sum(), params) for q in (found, expected)
+            )
+        for name, (ours, theirs) in pairs.items():
+            if not all(map(_close, ours, theirs)):
+                return f"its {name} differ from the host's own path"
+        return None
+
+
+def _gradients(value: Tensor, params: List[nn.Parameter]) -> List[Tensor]:
+    """Return ∂value/∂params, zeros where a parameter is not used."""
+    found = torch.autograd.grad(value, params, allow_unused=True)
+    return [torch.zeros_like(p) if g is None else g for g, p in zip(found, params)]
+
+
+def _close(ours: Tensor, theirs: Tensor) -> bool:
+    tolerance = TOLERANCE.get(theirs.dtype, TOLERANCE_FLOAT32)
+    scale = theirs.abs().max().clamp(min=1)
+    return bool(((ours - theirs).abs().max() <= tolerance * scale).item())
+
+
+def unknown_part(agent: Any, shape: Any) -> Optional[str]:
+    """Return what in a network is not of the known parts, or None.
+
+    Args:
+        agent: the host's utility network.
+        shape: [B, T, A, I] of its inputs.
+    """
+    if not isinstance(agent, nn.Module):
+        return "the controller has no network `agent`"
+    children = dict(agent.named_children())
+    if set(children) == {"agents"} and isinstance(children["agents"], nn.ModuleList):
+        if len(children["agents"]) != shape[2]:
+            return "its networks are not one for each agent"
+        problems = (unknown_part(each, shape) for each in children["agents"])
+        return next((problem for problem in problems if problem), None)
+    return _unknown_child(type(agent).__name__, children, shape[3])
+
+
+def _unknown_child(
+    name: str, children: Dict[str, nn.Module], n_inputs: int
+) -> Optional[str]:
+    missing = {"fc1", "rnn", "fc2"} - set(children)
+    if missing:
+        return f"{name} has no {', '.join(sorted(missing))}"
+    for key, child in children.items():
+        if type(child) not in KNOWN_PARTS.get(key, ()):
+            return f"{name}.{key} is a {type(child).__name__}"
+    if children["fc1"].in_features != n_inputs:
+        found = children["fc1"].in_features
+        return f"{name} takes {found} inputs, not the usual {n_inputs}"
+    return None
+
+
+def run_sequences(agent: nn.Module, inputs: Tensor) -> Tensor:
+    """Run a network of known parts, [B, T, A, I] → [B, T, A, U]."""
+    if hasattr(agent, "agents"):
+        single = inputs.split(1, dim=2)
+        outputs = [run_sequences(net, x) for net, x in zip(agent.agents, single)]
+        return torch.cat(outputs, dim=2)
+    x = torch.relu(agent.fc1(inputs))
+    if isinstance(agent.rnn, nn.GRUCell):
+        h = gru_over_episodes(agent.rnn, x)
+    else:
+        h = torch.relu(agent.rnn(x))
+    if hasattr(agent, "layer_norm"):
+        h = agent.layer_norm(h)
+    return agent.fc2(h)

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from .. import central, checkpoints, targets
 from ..errors import ConfigError, NonFiniteError
+from ..inputs import agent_inputs
 from ..optim import build_optimiser, clip_grad_norm, grad_norm
 from ..running_moments import RunningMoments
 from ..settings import HostSettings, WQMixSettings
 from ..target_networks import TargetNetworks
-from ..unroll import step_unroll
+from ..unroll import Unroll
 from ..weightings import WEIGHTINGS, WeightingInputs
 
 DIVISIONS_BY_AGENTS = ("q_taken_mean", "target_mean")  # as the hosts' baselines log
@@ -52,6 +53,13 @@ class Transitions(NamedTuple):
             terminated=terminated[:, :-1],
             mask=targets.transition_mask(batch["filled"], terminated),
         )
+
+
+class Inputs(NamedTuple):
+    """What the per-agent networks see, [B, T+1, A, ·]."""
+
+    utility: Tensor
+    central: Tensor
 
 
 class Values(NamedTuple):
@@ -91,6 +99,9 @@ class WQMixLearner:
         self.optimiser = build_optimiser(self.params, self.host)
         self.reward_moments = RunningMoments()
         self.return_moments = RunningMoments()
+        self.unroll = Unroll(
+            self.settings.unroll, args.n_actions, logger.console_logger.info
+        )
         self.last_log_t = -args.learner_log_interval - 1
 
     def train(
@@ -132,12 +143,12 @@ class WQMixLearner:
 
     def _values(self, batch: Any, data: Transitions, t_env: int) -> Values:
         """Q_tot, Q̂*, the targets y (Eq. 8) and the weights (Eqs. 6, 12, 13)."""
-        q = step_unroll(self.mac, batch, self.args.n_actions)
+        inputs = self._inputs(batch)
+        q = self.unroll(self.mac, batch, inputs.utility)
         q_tot = self.mixer(central.take(q[:, :-1], data.actions), data.state[:, :-1])
-        inputs = q_star_i = q_star = None
+        q_star_i = q_star = None
         if self.central_agent is not None:
-            inputs = central.central_inputs(batch, self.args, self.settings)
-            q_star_i = self.central_agent(inputs)
+            q_star_i = self.central_agent(inputs.central)
             q_star = self.central_mixer(
                 central.take(q_star_i[:, :-1], data.actions), data.state[:, :-1]
             )
@@ -157,8 +168,14 @@ class WQMixLearner:
             )
         return Values(q_tot, q_star, target, weights)
 
+    def _inputs(self, batch: Any) -> Inputs:
+        utility = agent_inputs(batch, self.args)
+        if self.settings.central_inputs == "obs":
+            return Inputs(utility, utility)
+        return Inputs(utility, agent_inputs(batch, self.args, "state"))
+
     def _greedy_value(
-        self, batch: Any, data: Transitions, q: Tensor, inputs: Optional[Tensor]
+        self, batch: Any, data: Transitions, q: Tensor, inputs: Inputs
     ) -> Tuple[Tensor, Tensor]:
         """û [B, T+1, A, 1] and v = Q̂*⁻(s, û) [B, T+1, 1].
 
@@ -167,13 +184,13 @@ class WQMixLearner:
         nets = self.target_networks
         if nets.mac is not None:
             self.host.prepare_mac(nets.mac, data.state.device)
-            target_q = step_unroll(nets.mac, batch, self.args.n_actions)
+            target_q = self.unroll(nets.mac, batch, inputs.utility)
         greedy_from = q if self.host.double_q else target_q
         greedy = targets.greedy_actions(greedy_from, data.avail_actions)
-        if inputs is None:
+        if self.central_agent is None:
             value = nets["mixer"](central.take(target_q, greedy), data.state)
         else:
-            q_star_i = nets["central_agent"](inputs)
+            q_star_i = nets["central_agent"](inputs.central)
             value = nets["central_mixer"](central.take(q_star_i, greedy), data.state)
         return greedy, value
 

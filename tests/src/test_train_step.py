@@ -24,6 +24,8 @@ CASES = [
     pytest.param(dict(td_lambda=0.6), id="lambda"),
     pytest.param(dict(td_lambda=1.0, weighting="ow"), id="lambda1"),
     pytest.param(dict(double_q=False), id="single_q"),
+    pytest.param(dict(unroll="step"), id="step"),
+    pytest.param(dict(unroll="step", double_q=False), id="step_single_q"),
     pytest.param(dict(qmix_loss=0.5, central_loss=2.0), id="coefficients"),
 ]
 

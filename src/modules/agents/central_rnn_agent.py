@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...unroll import gru_sequence
+from ...recurrence import gru_over_episodes
 
 
 class CentralRNNAgent(nn.Module):
@@ -43,7 +43,7 @@ class CentralRNNAgent(nn.Module):
             [B, T, A, U, E].
         """
         x = torch.relu(self.fc1(inputs))
-        h = gru_sequence(self.rnn, x)
+        h = gru_over_episodes(self.rnn, x)
         return self.fc2(h).unflatten(-1, self.out_shape)
 
 

@@ -1,0 +1,1 @@
+"""Over finished runs: demonstrations, tables, figures."""

@@ -1,0 +1,207 @@
+"""The fast unroll: equal to the host's own path, or not used."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from wqmix import recurrence
+from wqmix.inputs import agent_inputs
+from wqmix.unroll import Unroll, run_sequences, step_unroll
+
+from .doubles import RNN, Mac, make_args, make_batch, make_learner
+
+U, A = 4, 3
+
+
+def unroll(mac, mode="auto", batch=None):
+    """(utilities, log lines, steps of the controller)."""
+    lines = []
+    batch = make_batch() if batch is None else batch
+    call = Unroll(mode, U, lines.append)
+    call(mac, batch, agent_inputs(batch, mac.args))
+    mac.unrolls = 0
+    q = call(mac, batch, agent_inputs(batch, mac.args))
+    return q, lines, mac.unrolls
+
+
+def make_mac(network=None):
+    torch.manual_seed(0)
+    mac = Mac(make_args(), torch.float64)
+    if network is not None:
+        mac.agent = network.double()
+    return mac
+
+
+class FeedForward(RNN):
+    """EPyMARL's network with `use_rnn: False`."""
+
+    def __init__(self):
+        super().__init__(13, 5, U)
+        self.rnn = nn.Linear(5, 5)
+
+    def forward(self, x, h):
+        h = torch.relu(self.rnn(torch.relu(self.fc1(x))))
+        return self.fc2(h), h
+
+
+class Normed(RNN):
+    """PyMARL2's network with `use_layer_norm: True`."""
+
+    def __init__(self):
+        super().__init__(13, 5, U)
+        self.layer_norm = nn.LayerNorm(5)
+
+    def forward(self, x, h):
+        h = self.rnn(torch.relu(self.fc1(x)), h)
+        return self.fc2(self.layer_norm(h)), h
+
+
+class NonShared(nn.Module):
+    """EPyMARL's networks of one agent each."""
+
+    def __init__(self):
+        super().__init__()
+        self.agents = nn.ModuleList(RNN(13, 5, U) for _ in range(A))
+        self.fc1 = None  # the double asks for a weight's type and device
+
+    def forward(self, x, h):
+        x, h = x.unflatten(0, (-1, A)), h.unflatten(0, (-1, A))
+        pairs = [net(x[:, i], h[:, i]) for i, net in enumerate(self.agents)]
+        q, h = (torch.stack(parts, 1).flatten(0, 1) for parts in zip(*pairs))
+        return q, h
+
+
+class Tanh(RNN):
+    """Of the same parts, put together otherwise."""
+
+    def forward(self, x, h):
+        h = self.rnn(torch.tanh(self.fc1(x)), h)
+        return self.fc2(h), h
+
+
+class Detached(RNN):
+    """The same outputs, other gradients."""
+
+    def forward(self, x, h):
+        h = self.rnn(torch.relu(self.fc1(x)).detach(), h)
+        return self.fc2(h), h
+
+
+class Noisy(RNN):
+    """A part that is not known."""
+
+    def __init__(self):
+        super().__init__(13, 5, U)
+        self.noise = nn.Linear(5, 5)
+
+
+@pytest.mark.parametrize("network", [None, FeedForward, Normed, NonShared])
+def test_known_networks_run_fast_and_equal(network):
+    mac = make_mac(network and network())
+    if network is NonShared:
+        mac.agent.__dict__["fc1"] = mac.agent.agents[0].fc1
+    q, lines, steps = unroll(mac)
+    assert steps == 0 and lines == []
+    batch = make_batch()
+    expected = step_unroll(mac, batch, U)
+    assert q.shape == (4, 7, A, U) and (q - expected).abs().max() < 1e-12
+    weights = torch.randn_like(q)
+    params = list(mac.parameters())
+    ours = torch.autograd.grad((q * weights).sum(), params)
+    theirs = torch.autograd.grad((expected * weights).sum(), params)
+    for mine, their in zip(ours, theirs):
+        assert (mine - their).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize(
+    "network, reason",
+    [
+        (lambda: Tanh(13, 5, U), "outputs differ"),
+        (lambda: Detached(13, 5, U), "gradients differ"),
+        (Noisy, "Noisy.noise is a Linear"),
+    ],
+)
+def test_anything_else_goes_step_by_step_and_says_why(network, reason):
+    mac = make_mac(network())
+    q, lines, steps = unroll(mac)
+    assert steps == 1 and len(lines) == 1 and reason in lines[0]
+    assert torch.equal(q, step_unroll(mac, make_batch(), U))
+
+
+def test_other_inputs_go_step_by_step():
+    """A controller whose inputs are not the usual ones, though of the same size."""
+    mac = make_mac()
+    forward = mac.forward
+
+    def shifted(batch, t):
+        return forward(batch, max(t - 1, 0))
+
+    mac.forward = shifted
+    _, lines, steps = unroll(mac)
+    assert steps == 1 and "outputs differ" in lines[0]
+
+
+def test_step_mode_says_nothing():
+    _, lines, steps = unroll(make_mac(), mode="step")
+    assert steps == 1 and lines == []
+
+
+@pytest.mark.parametrize("slots, sequences", [(1, 1), (2, 5), (9, 3)])
+def test_gru_against_the_cell(slots, sequences):
+    torch.manual_seed(0)
+    cell = nn.GRUCell(5, 7).double()
+    x = torch.randn(slots, sequences, 5, dtype=torch.float64, requires_grad=True)
+    h, expected = x.new_zeros(sequences, 7), []
+    for t in range(slots):
+        h = cell(x[t], h)
+        expected.append(h)
+    expected, found = torch.stack(expected), recurrence.gru(cell, x)
+    assert (found - expected).abs().max() < 1e-14
+    weights = torch.randn_like(found)
+    wrt = [x, *cell.parameters()]
+    for mine, their in zip(
+        torch.autograd.grad((found * weights).sum(), wrt),
+        torch.autograd.grad((expected * weights).sum(), wrt),
+    ):
+        assert (mine - their).abs().max() < 1e-12
+
+
+def test_gru_gradcheck():
+    torch.manual_seed(0)
+    cell = nn.GRUCell(2, 3).double()
+    x = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)
+    params = tuple(p.requires_grad_() for p in cell.parameters())
+    apply = recurrence._GRU.apply
+    order = (params[0], params[1], params[2], params[3])
+    assert torch.autograd.gradcheck(lambda x, *w: apply(x, *w), (x, *order))
+
+
+@pytest.mark.parametrize(
+    "dtype, tolerance", [(torch.float64, 1e-10), (torch.float32, 1e-5)]
+)
+@pytest.mark.parametrize("weighting", ["cw", "ow"])
+def test_twenty_updates_agree_with_the_step_path(weighting, dtype, tolerance):
+    """Losses within tolerance of each other at every update, and the parameters."""
+    pair = [
+        make_learner(dtype=dtype, unroll=mode, weighting=weighting, lr=1e-3)
+        for mode in ("auto", "step")
+    ]
+    for step in range(20):
+        for learner in pair:
+            batch = make_batch(step, dtype=dtype)
+            learner.train(batch, step, 100 * step)
+        fast, slow = (learner.logger.stats for learner in pair)
+        for key in ("loss", "qmix_loss", "central_loss", "grad_norm"):
+            mine, theirs = fast[key][-1][1], slow[key][-1][1]
+            assert abs(mine - theirs) < tolerance * max(1.0, abs(theirs)), (step, key)
+    assert pair[0].mac.unrolls == 1 and pair[1].mac.unrolls == 20
+    for p, q in zip(pair[0].params, pair[1].params):
+        assert torch.allclose(p, q, rtol=0, atol=tolerance * 10)
+
+
+def test_run_sequences_needs_no_controller():
+    mac = make_mac()
+    inputs = agent_inputs(make_batch(), mac.args)
+    assert run_sequences(mac.agent, inputs).shape == (4, 7, A, U)
