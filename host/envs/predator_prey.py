@@ -137,7 +137,6 @@ class PredatorPreyBatch(BatchEnv):
         window = np.indices((2 * view[0] + 1, 2 * view[1] + 1)).reshape(2, -1).T
         self._window = self._relative_cells(window - view, toroidal)
         self._can_move = (self._next_cell != self._wall).astype(np.uint8)
-        self._can_move[:, CATCH] = 0
 
     def _relative_cells(self, offsets, toroidal):
         """For each cell the cells at ``offsets`` (row, column) from it: [cells, n]."""

@@ -112,6 +112,7 @@ def test_cells_of_those_who_left_are_free():
     assert drawings(env) == ["...A ...A ..Ao"]
     step(env, STAY, STAY, LEFT, STAY, STAY)
     assert drawings(env) == ["..A. ...A ..Ao"]
+    assert env.get_avail_actions()[0, 2].tolist() == [1, 1, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("punishment", [-2, 0, -1.5])

@@ -253,6 +253,7 @@ def test_a_shared_copy_that_ended_waits_for_its_reset(shared_diary):
     assert [end[0].tolist() for end in ends] == [[0.5] * 3, [0.5] * 3, [0, 0.5, 0]]
     batch.reset(np.array([2]))
     assert batch.get_state()[:, 1].tolist() == [3, 3, 0]
+    assert batch.step(actions)[0].tolist() == [0, 0, 0.5]
 
 
 def test_a_failing_game_is_reported_and_leaves_no_process(shared_diary):
