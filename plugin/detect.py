@@ -24,10 +24,12 @@ class Target:
     Attributes:
         path: the file that runs as `__main__`.
         module: its module name where it was given by one.
+        script: the path as it was typed, otherwise.
     """
 
     path: Path
     module: Optional[str] = None
+    script: Optional[str] = None
 
     @property
     def root(self) -> Path:
@@ -37,12 +39,9 @@ class Target:
 
 def script_target(name: str) -> Target:
     """Return the target for a script's path."""
-    path = Path(name)
-    if path.is_dir():
-        path = path / "main.py"
-    if not path.is_file():
+    if not Path(name).is_file():
         raise ConfigError(f"no such script: {name}")
-    return Target(path)
+    return Target(Path(name), script=name)
 
 
 def module_target(name: str) -> Target:

@@ -122,7 +122,7 @@ def run_as_main(target: detect.Target, argv: List[str]) -> None:
     describe = code_of_module if target.module else code_of
     try:
         code = describe(target, module)
-        sys.argv = [module.__dict__["__file__"], *argv]
+        sys.argv = [target.script or module.__dict__["__file__"], *argv]
         sys.modules["__main__"] = module
         exec(code, module.__dict__)
     except (SystemExit, WQMixError):
@@ -134,7 +134,9 @@ def run_as_main(target: detect.Target, argv: List[str]) -> None:
 
 def code_of(target: detect.Target, module: ModuleType) -> CodeType:
     """Compile a script, and describe it in `module` as Python does."""
-    path = os.path.abspath(str(target.path))
+    path = str(target.script)
+    if sys.version_info >= (3, 9):  # where Python itself began to
+        path = os.path.abspath(path)
     module.__dict__.update(__file__=path, __package__=None, __cached__=None)
     return compile(target.path.read_bytes(), path, "exec", dont_inherit=True)
 
