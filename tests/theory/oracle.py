@@ -13,8 +13,6 @@ import itertools
 import numpy as np
 
 
-
-
 @functools.lru_cache(maxsize=None)
 def up_sets(shape):
     """All upper sets of the product order on ``shape``, [K, cells] bool."""

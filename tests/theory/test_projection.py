@@ -87,7 +87,7 @@ def monotonic_rivals(rng, table, count):
 @pytest.mark.parametrize("shape, count", sizes(5, 1000))
 def test_no_random_monotonic_table_is_nearer(shape, count, name):
     rng = np.random.default_rng(1)
-    for payoff in normal_tables(shape, count):
+    for payoff in normal_tables(shape, count if name == "uniform" else count // 5):
         found = weighted_projection(payoff, name, ALPHA)
         rivals = monotonic_rivals(rng, found.table, 200 if count > 5 else 50)
         losses = weights_at(name, payoff, rivals) * (rivals - payoff) ** 2
@@ -135,14 +135,29 @@ def gradient_descent(tables, name, steps):
 @pytest.mark.parametrize("name", ["uniform", "central", "optimistic"])
 @pytest.mark.parametrize("shape, count", sizes(20, 1000))
 def test_gradient_descent_never_gets_nearer_but_gets_near(shape, count, name):
-    tables = normal_tables(shape, count)
+    tables = normal_tables(shape, count if name == "uniform" else count // 5)
     found = [weighted_projection(payoff, name, ALPHA).loss for payoff in tables]
     fitted = gradient_descent(tables, name, steps=150)
     assert (fitted >= np.array(found) - 1e-9).all()
-    assert np.median(fitted - np.array(found)) < 0.1 * np.prod(shape)  # variance 1
+    assert np.median(fitted - np.array(found)) < 0.2 * np.prod(shape)  # variance 1
 
 
-@pytest.mark.parametrize("name", ["uniform", "central", "optimistic"])
+def brute_force_tables(shape, count, kind):
+    if kind == "normal":
+        return normal_tables(shape, count, seed=2)
+    draw = np.random.default_rng(3)  # few integers: many ties, many minimisers
+    return draw.integers(-1, 2, (count,) + shape).astype(float)
+
+
+def agrees(tables, name, losses, minimisers):
+    for payoff, loss, expected in zip(tables, losses, minimisers):
+        found = weighted_projection(payoff, name, ALPHA)
+        assert found.loss == pytest.approx(loss, rel=1e-9, abs=1e-12)
+        assert same_tables(found.tables, expected)
+
+
+@pytest.mark.parametrize("kind", ["normal", "few integers"])
+@pytest.mark.parametrize("name", ["uniform", "central"])
 @pytest.mark.parametrize(
     "shape, count",
     [
@@ -154,26 +169,19 @@ def test_gradient_descent_never_gets_nearer_but_gets_near(shape, count, name):
         pytest.param((4, 4), 10, marks=pytest.mark.slow),
     ],
 )
+def test_equals_brute_force_with_all_minimisers(shape, count, name, kind):
+    tables = brute_force_tables(shape, count, kind)
+    weights = np.ones_like(tables)
+    if name == "central":
+        weights = np.stack([central_weights(table, ALPHA) for table in tables])
+    agrees(tables, name, *brute_force(tables, weights))
+
+
 @pytest.mark.parametrize("kind", ["normal", "few integers"])
-def test_equals_brute_force_minimisers_and_all(shape, count, name, kind):
-    if name == "optimistic":
-        count = min(count, 40)
-        if shape == (4, 4):
-            pytest.skip("the expectiles of 4,900 sets in 576 orders take minutes")
-    tables = normal_tables(shape, count, seed=2)
-    if kind == "few integers":  # many ties, many minimisers
-        tables = np.random.default_rng(3).integers(-1, 2, tables.shape).astype(float)
-    if name == "optimistic":
-        losses, minimisers = brute_force(tables, alpha=ALPHA)
-    else:
-        weights = np.ones_like(tables)
-        if name == "central":
-            weights = np.stack([central_weights(table, ALPHA) for table in tables])
-        losses, minimisers = brute_force(tables, weights)
-    for payoff, loss, expected in zip(tables, losses, minimisers):
-        found = weighted_projection(payoff, name, ALPHA)
-        assert found.loss == pytest.approx(loss, rel=1e-9, abs=1e-12)
-        assert same_tables(found.tables, expected)
+@pytest.mark.parametrize("shape", [(3, 3), (2, 2, 2), (2, 3)])
+def test_optimistic_equals_brute_force_with_all_minimisers(shape, kind):
+    tables = brute_force_tables(shape, 10, kind)
+    agrees(tables, "optimistic", *brute_force(tables, alpha=ALPHA))
 
 
 def test_the_fallback_solver_agrees_with_scipy(monkeypatch):
