@@ -52,6 +52,13 @@ class Learned:
         return float(self.payoff[self.greedy])
 
     @property
+    def q_star_error(self) -> Optional[float]:
+        """Largest |Q̂* − payoff| over all joint actions; None where there is no Q̂*."""
+        if self.q_star is None:
+            return None
+        return float(np.abs(self.q_star - self.payoff).max())
+
+    @property
     def is_solved(self) -> bool:
         """Whether the agents play a best joint action."""
         return self.greedy_return == self.best
@@ -72,7 +79,6 @@ def train(method: str, game: str, seed: int, updates: int, **settings: Any) -> L
     from wqmix import get_runner
 
     torch.set_num_threads(1)
-    logging.getLogger("pymarl").setLevel(logging.WARNING)
     batch_size = 32
     runner = get_runner(
         method,
@@ -83,6 +89,7 @@ def train(method: str, game: str, seed: int, updates: int, **settings: Any) -> L
         env_args=dict(game=game),
         **{**SCHEDULE, **settings},
     )
+    logging.getLogger("pymarl").setLevel(logging.WARNING)
     stats = runner.run()
     payoff = _payoff(game)
     q_tot, q_star, greedy = tables(runner, payoff.shape)

@@ -30,6 +30,7 @@ host:NAME for a file of the host's that has the name of one of ours.
 
 COMMANDS = {
     "list": ("wqmix.plugin.listing", "algorithms, weightings, mixers, hosts …"),
+    "demo": ("wqmix.analysis.demo", "QMIX fails, Weighted QMIX succeeds: watch it"),
     "doctor": ("wqmix.plugin.doctor", "does it work in this checkout? [src/main.py]"),
     "export-configs": ("wqmix.plugin.export", "resolved YAMLs for your fork: DIR"),
     "theory": ("wqmix.theory.cli", "the paper's operators, exact, on a payoff: PAYOFF"),
