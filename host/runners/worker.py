@@ -118,22 +118,27 @@ def _serve(conn, make, inherited):
     try:
         served = make()
         while True:
-            method, args = conn.recv()
+            method, args = _next_request(conn)
             if method == "close":
                 break
-            conn.send((False, getattr(served, method)(*args)))
-    except (EOFError, OSError):
-        pass  # the parent is gone
+            _reply(conn, False, getattr(served, method)(*args))
     except Exception:
-        _report(conn, traceback.format_exc())
+        _reply(conn, True, traceback.format_exc())
     finally:
         if served is not None:
             served.close()
         conn.close()
 
 
-def _report(conn, text):
+def _next_request(conn):
     try:
-        conn.send((True, text))
+        return conn.recv()
+    except (EOFError, OSError):
+        return "close", ()  # the parent is gone
+
+
+def _reply(conn, failed, content):
+    try:
+        conn.send((failed, content))
     except OSError:
         pass  # nobody is left to be told

@@ -31,6 +31,13 @@ class TensorUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a checkpoint")
 
 
+RESTRICTED_PICKLE = SimpleNamespace(
+    __name__="restricted_pickle",
+    Unpickler=TensorUnpickler,
+    load=lambda file, **kwargs: TensorUnpickler(file, **kwargs).load(),
+)
+
+
 def load_tensors(path):
     """Read a file of tensors, plain containers and numbers onto the CPU.
 
@@ -40,9 +47,9 @@ def load_tensors(path):
     if _KNOWN_TO_TORCH:
         safe = {"weights_only": True}
     else:
-        safe = {"pickle_module": SimpleNamespace(Unpickler=TensorUnpickler)}
+        safe = {"pickle_module": RESTRICTED_PICKLE}
     try:
         return th.load(path, map_location="cpu", **safe)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # whatever a broken file makes of the reader
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"cannot read checkpoint {path}: {reason}") from error

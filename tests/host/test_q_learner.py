@@ -1,0 +1,192 @@
+"""The baselines' learner against its formula in numpy."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch as th
+
+from wqmix.host.controllers import BasicMAC
+from wqmix.host.errors import CheckpointError, NonFiniteError
+from wqmix.host.learners import REGISTRY
+from wqmix.host.utils.checkpoints import RESTRICTED_PICKLE, load_tensors
+
+from .doubles import MemoryLogger, make_args, make_batch, random_batch
+
+GAMMA = 0.9
+
+
+def make_learner(**changes):
+    th.manual_seed(0)
+    args = make_args(**changes)
+    batch = make_batch()
+    mac = BasicMAC(batch.scheme, batch.groups, args)
+    learner = REGISTRY["q_learner"](mac, batch.scheme, MemoryLogger(), args)
+    for network in (learner.target_mac.agent, learner.target_mixer):
+        if network is not None:  # so that targets and online networks differ
+            for parameter in network.parameters():
+                parameter.data += 0.3 * th.randn_like(parameter)
+    return learner
+
+
+def unroll(mac, batch):
+    mac.init_hidden(batch.batch_size)
+    steps = [mac.forward(batch, t).detach().numpy() for t in range(5)]
+    return np.stack(steps, axis=1)
+
+
+def mixed(mixer, q, states):
+    if mixer is None:
+        return q
+    return mixer(th.from_numpy(q), th.from_numpy(states)).detach().numpy()
+
+
+def expected_stats(learner, batch):
+    """Loss and logged values, by loops over the formula of the docstring."""
+    online, target = unroll(learner.mac, batch), unroll(learner.target_mac, batch)
+    d = {key: value.numpy() for key, value in batch.data.transition_data.items()}
+    chosen = np.zeros((3, 4, 2), dtype=np.float32)
+    best = np.zeros((3, 4, 2), dtype=np.float32)
+    for b, t, a in np.ndindex(3, 4, 2):
+        chosen[b, t, a] = online[b, t, a, d["actions"][b, t, a, 0]]
+        allowed = [u for u in range(3) if d["avail_actions"][b, t + 1, a, u]] or [0]
+        judge = online if learner.args.double_q else target
+        greedy = max(allowed, key=lambda u: judge[b, t + 1, a, u])
+        best[b, t, a] = target[b, t + 1, a, greedy]
+    q = mixed(learner.mixer, chosen, d["state"][:, :-1])
+    q_next = mixed(learner.target_mixer, best, d["state"][:, 1:])
+    squares, errors, values, targets, count = 0, 0, 0, 0, 0
+    for b, t, i in np.ndindex(*q.shape):
+        happened = t < (4, 2, 3)[b]
+        # The third episode was cut by time: its last filled slot counts as a transition
+        # too, towards an empty slot; PyMARL's mask does the same.
+        if not (happened or (b, t) == (2, 3)):
+            continue
+        y = (
+            d["reward"][b, t, 0]
+            + GAMMA * (1 - d["terminated"][b, t, 0]) * q_next[b, t, i]
+        )
+        squares += (q[b, t, i] - y) ** 2
+        errors += abs(q[b, t, i] - y)
+        values += q[b, t, i]
+        targets += y
+        count += 1
+    return {
+        "loss": squares / count,
+        "td_error_abs": errors / count,
+        "q_taken_mean": values / count / 2,
+        "target_mean": targets / count / 2,
+    }
+
+
+@pytest.mark.parametrize("double_q", [True, False])
+@pytest.mark.parametrize("mixer", [None, "vdn", "qmix"])
+def test_loss_equals_the_formula(mixer, double_q):
+    learner = make_learner(mixer=mixer, double_q=double_q)
+    batch = random_batch(np.random.default_rng(1))
+    expected = expected_stats(learner, batch)
+    learner.train(batch, t_env=10, episode_num=0)
+    logged = {key: value for (key, _), value in learner.logger.stats.items()}
+    assert all(type(value) is float for value in logged.values())
+    for key, value in expected.items():
+        assert logged[key] == pytest.approx(float(value), rel=1e-4, abs=1e-6), key
+
+
+def test_padding_changes_nothing():
+    """Noise in the empty slots: the same update."""
+    updated = []
+    for noise in (0.0, 50.0):
+        learner = make_learner()
+        batch = random_batch(np.random.default_rng(1))
+        # Of the second episode slots 0 to 2 are filled, and 2 is its last state.
+        for key in ("state", "obs", "reward"):
+            batch[key][1, 3:] += noise
+        learner.train(batch, t_env=10, episode_num=0)
+        updated.append([p.detach().clone() for p in learner.params])
+    assert all(th.equal(a, b) for a, b in zip(*updated))
+
+
+def test_targets_get_no_gradient_and_move_when_due():
+    learner = make_learner(target_update_interval=5)
+    batch = random_batch(np.random.default_rng(1))
+    state = learner.target_mixer.state_dict()
+    before = {key: value.clone() for key, value in state.items()}
+    learner.train(batch, t_env=10, episode_num=4)
+    assert all(th.equal(before[key], value) for key, value in state.items())
+    assert all(p.grad is None for p in learner.target_mac.parameters())
+    assert all(p.grad is not None for p in learner.params)
+    learner.train(batch, t_env=20, episode_num=5)
+    pairs = zip(learner.mixer.parameters(), learner.target_mixer.parameters())
+    assert all(th.equal(a, b) for a, b in pairs)
+    agents = (learner.mac.agent.fc1.weight, learner.target_mac.agent.fc1.weight)
+    assert th.equal(*agents)
+
+
+def test_statistics_are_logged_when_due():
+    learner = make_learner(learner_log_interval=10)
+    for t_env in (0, 5, 10, 12, 21):
+        batch = random_batch(np.random.default_rng(1))
+        learner.train(batch, t_env=t_env, episode_num=0)
+    steps = {t for key, t in learner.logger.stats if key == "loss"}
+    assert steps == {0, 10, 21}
+
+
+@pytest.mark.parametrize("reward", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_before_the_update(reward):
+    learner = make_learner()
+    batch = random_batch(np.random.default_rng(1))
+    batch["reward"][0, 0] = reward
+    before = [p.detach().clone() for p in learner.params]
+    with pytest.raises(NonFiniteError, match="loss is (nan|inf) at .* step 70"):
+        learner.train(batch, t_env=70, episode_num=0)
+    assert all(th.equal(a, b) for a, b in zip(before, learner.params))
+
+
+def test_save_load_continue(tmp_path):
+    """A learner that was saved goes on as the one that was not interrupted.
+
+    Its targets become copies of the online networks, as if they had just been updated.
+    """
+    batch = random_batch(np.random.default_rng(1))
+    first, second = make_learner(), make_learner()
+    first.train(batch, t_env=10, episode_num=0)
+    first._update_targets()
+    first.save_models(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"agent.th", "mixer.th", "opt.th"}
+    second.load_models(tmp_path)
+    for learner in (first, second):
+        learner.train(batch, t_env=20, episode_num=0)
+    assert all(th.equal(a, b) for a, b in zip(first.params, second.params))
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("code was run",))
+
+
+def test_checkpoints_are_data(tmp_path, capsys):
+    th.save({"weights": th.ones(2), "evil": Evil()}, tmp_path / "evil.th")
+    with pytest.raises(CheckpointError, match="evil.th"):
+        load_tensors(tmp_path / "evil.th")
+    with pytest.raises(CheckpointError, match="absent.th"):
+        load_tensors(tmp_path / "absent.th")
+    (tmp_path / "text.th").write_text("no checkpoint")
+    with pytest.raises(CheckpointError, match="text.th"):
+        load_tensors(tmp_path / "text.th")
+    assert "code was run" not in capsys.readouterr().out
+
+
+def test_the_unpickler_for_old_torch(tmp_path, capsys):
+    """Where torch.load knows no weights_only, this class does its work."""
+    restricted = {"pickle_module": RESTRICTED_PICKLE, "weights_only": False}
+    learner = make_learner()
+    learner.train(random_batch(np.random.default_rng(1)), t_env=1, episode_num=0)
+    learner.save_models(tmp_path)
+    for name in ("agent", "mixer", "opt"):
+        path = tmp_path / f"{name}.th"
+        ours, torchs = th.load(path, **restricted), load_tensors(path)
+        assert str(ours) == str(torchs)
+    th.save(Evil(), tmp_path / "evil.th")
+    with pytest.raises(pickle.UnpicklingError, match="print is not allowed"):
+        th.load(tmp_path / "evil.th", **restricted)
+    assert "code was run" not in capsys.readouterr().out

@@ -1,0 +1,190 @@
+"""Episode and parallel runner: what they write, count, log and leave behind."""
+
+import os
+import signal
+
+import pytest
+import torch as th
+
+from wqmix.host.controllers import BasicMAC
+from wqmix.host.errors import WorkerError
+from wqmix.host.runners import REGISTRY
+from wqmix.host.runners.worker import seeded
+
+from .doubles import MemoryLogger, make_args, make_batch, make_scheme
+
+pytestmark = pytest.mark.usefixtures("counting")
+
+
+@pytest.fixture
+def make_runner():
+    runners = []
+
+    def make(name, **changes):
+        args = make_args(runner=name, **changes)
+        runner = REGISTRY[name](args=args, logger=MemoryLogger())
+        runners.append(runner)
+        scheme, groups, preprocess = make_scheme()
+        th.manual_seed(0)
+        mac = BasicMAC(make_batch().scheme, groups, args)
+        runner.setup(scheme=scheme, groups=groups, preprocess=preprocess, mac=mac)
+        return runner
+
+    yield make
+    for runner in runners:
+        runner.close_env()
+
+
+def check_episode(batch, row, length, number):
+    """One row of a batch against what the counting game does in its `number`th episode."""
+
+    def column(key):
+        return batch[key][row].reshape(5, -1)[:, 0].tolist()
+
+    slots = length + 1
+    padding = [0] * (5 - slots)
+    assert column("filled") == [1] * slots + padding
+    assert column("reward") == [t + 1 for t in range(length)] + [0] + padding
+    ends = [0] * (length - 1) + [int(length < 4), 0]  # length 4 is the time limit
+    assert column("terminated") == ends + padding
+    assert column("state") == [10 * number + t for t in range(slots)] + padding
+    assert column("obs") == list(range(slots)) + padding
+    assert column("avail_actions") == [1 - t % 2 for t in range(slots)] + padding
+    chosen = batch["actions_onehot"][row].sum(dim=(1, 2)).tolist()
+    assert (
+        chosen == [2] * slots + padding
+    )  # one action per agent, in the last state too
+
+
+def test_episode_runner(make_runner):
+    runner = make_runner("episode")
+    for number in range(4):
+        batch = runner.run()
+        assert (batch.batch_size, batch.max_seq_length) == (1, 5)
+        check_episode(batch, 0, number + 1, number)
+    assert runner.t_env == 1 + 2 + 3 + 4
+
+
+def test_training_statistics(make_runner):
+    runner = make_runner("episode", runner_log_interval=5)
+    for _ in range(4):
+        runner.run()
+    stats = runner.logger.stats
+    # The first episode at once; then, at step 6, the second and third.
+    assert {t for _, t in stats} == {1, 6}
+    assert stats["return_mean", 1] == 1
+    assert stats["return_mean", 6] == (3 + 6) / 2
+    assert stats["return_std", 6] == 1.5
+    assert stats["ep_length_mean", 6] == 2.5
+    assert stats["limits_mean", 6] == 1
+    assert stats["epsilon", 6] == pytest.approx(1 - 0.9 * 3 / 100)
+    assert ("name_mean", 6) not in stats
+
+
+def test_test_statistics(make_runner):
+    runner = make_runner("episode")
+    for _ in range(3):
+        runner.run(test_mode=True)
+    assert runner.logger.stats == {}
+    runner.run(test_mode=True)
+    stats = runner.logger.stats
+    assert runner.t_env == 0
+    assert stats["test_return_mean", 0] == (1 + 3 + 6 + 10) / 4
+    assert stats["test_ep_length_mean", 0] == 2.5
+    assert stats["test_episode_limit_mean", 0] == 0.25
+    assert ("epsilon", 0) not in stats
+
+
+def episode_lengths(seed, count):
+    """The lengths that a counting game of this seed plays."""
+    return [(seed + number) % 4 + 1 for number in range(count)]
+
+
+def test_parallel_runner(make_runner):
+    runner = make_runner("parallel", batch_size_run=3, test_nepisode=7)
+    seeds = [args["seed"] for args in seeded({"seed": 0}, 3)]
+    assert len(set(seeds)) == 3
+    total = 0
+    for number in range(2):
+        batch = runner.run()
+        lengths = [episode_lengths(seed, 2)[number] for seed in seeds]
+        for row, length in enumerate(lengths):
+            check_episode(batch, row, length, seeds[row] % 4 + number)
+        total += sum(lengths)
+        assert runner.t_env == total
+        assert runner.logger.stats["ep_length_mean", total] == sum(lengths) / 3
+    for _ in range(2):  # 7 // 3 rollouts make a test
+        assert ("test_return_mean", total) not in runner.logger.stats
+        runner.run(test_mode=True)
+    assert ("test_return_mean", total) in runner.logger.stats
+    assert runner.t_env == total
+
+
+def test_both_runners_play_the_same(make_runner):
+    """One worker, with the seed it derives: the episode runner's very batches."""
+    [env_args] = seeded({"seed": 0}, 1)
+    parallel = make_runner("parallel")
+    episode = make_runner("episode", env_args=env_args)
+    episode.mac.load_state(parallel.mac)
+    played = []
+    for runner in (episode, parallel):
+        th.manual_seed(5)
+        played.append([runner.run(test_mode=mode) for mode in (False, False, True)])
+    for one, other in zip(*played):
+        for key in one.scheme:
+            assert th.equal(one[key], other[key]), key
+    assert episode.logger.stats == parallel.logger.stats
+
+
+def test_rollouts_build_no_graph(make_runner):
+    runner = make_runner("episode")
+    runner.run()
+    assert not runner.mac.hidden_states.requires_grad
+
+
+def test_a_workers_exception_arrives_with_its_traceback(make_runner):
+    runner = make_runner(
+        "parallel", batch_size_run=2, env_args={"seed": 0, "fail_at": 0}
+    )
+    processes = [worker.process for worker in runner.workers]
+    with pytest.raises(WorkerError) as error:
+        runner.run()
+    assert "FileNotFoundError: the counting game lost its map" in str(error.value)
+    assert "doubles.py" in str(error.value)
+    runner.close_env()
+    assert not any(process.is_alive() for process in processes)
+
+
+def test_an_environment_that_cannot_be_made(make_runner):
+    with pytest.raises(WorkerError, match="unexpected keyword argument 'nonsense'"):
+        make_runner("parallel", env_args={"seed": 0, "nonsense": 1})
+
+
+def test_a_worker_that_dies_is_named(make_runner):
+    runner = make_runner("parallel", batch_size_run=2)
+    os.kill(runner.workers[1].process.pid, signal.SIGKILL)
+    with pytest.raises(WorkerError, match=r"worker 1 died \(exit code -9\)"):
+        runner.run()
+
+
+def test_workers_end_when_their_line_is_cut(make_runner):
+    """As it is when the parent process is killed."""
+    runner = make_runner("parallel", batch_size_run=2)
+    for worker in runner.workers:
+        worker.conn.close()
+    for worker in runner.workers:
+        worker.process.join(timeout=10)
+        assert worker.process.exitcode == 0
+
+
+def test_closing_twice_is_harmless(make_runner):
+    runner = make_runner("parallel", batch_size_run=2)
+    processes = [worker.process for worker in runner.workers]
+    runner.close_env()
+    runner.close_env()
+    assert [process.exitcode for process in processes] == [0, 0]
+
+
+def test_the_episode_runner_plays_one_at_a_time(make_runner):
+    with pytest.raises(ValueError, match="batch_size_run"):
+        make_runner("episode", batch_size_run=2)
