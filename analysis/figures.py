@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -88,7 +89,7 @@ def _table(
     axis.set_title(title, fontsize=12)
     if table is None:
         axis.axis("off")
-        axis.text(0.5, 0.5, "(none)", ha="center", va="center", color="0.5")
+        axis.text(0.5, 0.5, "has none", ha="center", va="center", color="0.5")
         return
     matrix = table.reshape(len(table), -1)
     axis.imshow(matrix, cmap="RdBu", vmin=-bound, vmax=bound)
@@ -128,7 +129,8 @@ def _curves(
     steps: str,
     label: str,
 ) -> None:
-    for method in dict.fromkeys(method for method, _ in curves):
+    names = dict.fromkeys(method for method, _ in curves)
+    for style, method in zip(itertools.cycle(("-", "--", ":")), names):
         mine = [curve for name, curve in curves if name == method]
         length = min(map(len, mine))
         t = [point[0] for point in mine[0][:length]]
@@ -136,13 +138,14 @@ def _curves(
         colour = COLOURS.get(method)
         axis.plot(t, values.T, color=colour, alpha=0.25, linewidth=1)
         name = f"{title_of(method)} (median of {len(mine)})"
-        axis.plot(t, np.median(values, 0), color=colour, linewidth=2.5, label=name)
+        median = np.median(values, 0)
+        axis.plot(t, median, style, color=colour, linewidth=2.5, label=name)
     axis.axhline(maximum, color="0.6", linestyle=":", linewidth=1.5)
     axis.text(0, maximum, " best possible", va="bottom", color="0.4", fontsize=9)
     axis.set_xlabel(steps), axis.set_ylabel(label)
     axis.spines[["top", "right"]].set_visible(False)
     axis.margins(y=0.12)
-    axis.legend(frameon=False, loc="center right")
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def draw_success_rates(

@@ -171,7 +171,9 @@ def random_batch(batch_of: Callable, shape: Shape, seed: int) -> Any:
     for i in range(shape.episodes):
         whole = shape.slots - 1
         shortest = min(2, whole)
-        length = int(torch.randint(shortest, shape.slots, (), generator=g)) if i else whole
+        length = (
+            int(torch.randint(shortest, shape.slots, (), generator=g)) if i else whole
+        )
         avail = (torch.rand(length + 1, n, u, generator=g) < 0.7).int()
         avail[..., 0] = 1
         before = {
