@@ -1,4 +1,4 @@
-"""Buffer, one-hot transform, schedules and action selection against hand-made tables."""
+"""Buffer, one-hot transform, schedules, action selection: against tables by hand."""
 
 import math
 

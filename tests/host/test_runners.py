@@ -36,7 +36,7 @@ def make_runner():
 
 
 def check_episode(batch, row, length, number):
-    """One row of a batch against what the counting game does in its `number`th episode."""
+    """One row of a batch against what the counting game does in episode `number`."""
 
     def column(key):
         return batch[key][row].reshape(5, -1)[:, 0].tolist()
