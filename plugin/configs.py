@@ -83,11 +83,12 @@ class ConfigFiles:
             ConfigError: neither ours, nor the host's, nor a file.
         """
         own = self.host_file(kind, bare(name))
-        if name.startswith(HOST_PREFIX) and not own.is_file():
+        is_own = own.is_file() and not Path(name).is_absolute()
+        if name.startswith(HOST_PREFIX) and not is_own:
             raise ConfigError(f"{name}: {self.host.title} has no {own}")
         if kind == "algs" and name in our_names():
             return OUR_CONFIGS / f"{name}.yaml"
-        if own.is_file():
+        if is_own:
             return own
         if kind == "envs" and name in our_envs():
             return OUR_ENVS / f"{name}.yaml"
@@ -160,7 +161,8 @@ class ConfigFiles:
         path = self.locate(kind, name)
         if kind == "algs" and name in our_names():
             return self._choose_ours(name, path)
-        if path == self.host_file(kind, bare(name)):
+        is_path = Path(name).is_absolute()
+        if path == self.host_file(kind, bare(name)) and not is_path:
             return Choice(bare(name), lambda: read_yaml(path))
         settings = read_yaml(path)
         if kind == "algs" and "inherit" in settings:

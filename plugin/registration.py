@@ -91,8 +91,9 @@ def check_scheme(host: HostAdapter, scheme: Any) -> None:
             f"{host.title}: observations of shape {tuple(shape)} are images; Weighted "
             "QMIX here needs vectors"
         )
-    rewards = scheme["reward"]["vshape"]
-    if (rewards if isinstance(rewards, int) else rewards[0]) != 1:
+    shape = scheme["reward"]["vshape"]
+    rewards = shape if isinstance(shape, int) else shape[0]
+    if rewards != 1:
         raise ConfigError(
             f"{host.title}: {rewards} rewards a step, but Weighted QMIX needs one "
             "reward for the team"

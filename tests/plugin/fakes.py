@@ -25,8 +25,8 @@ def option(params, name, folder):
     for i, param in enumerate(params):
         if param.split("=")[0] == name:
             del params[i]
-            path = join(dirname(__file__), "config", folder, param.split("=")[1] + ".yaml")
-            with open(path) as f:
+            path = join(dirname(__file__), "config", folder, param.split("=")[1])
+            with open(path + ".yaml") as f:
                 return yaml.safe_load(f)
 
 if __name__ == "__main__":
@@ -47,6 +47,8 @@ from learners import REGISTRY as learners
 from controllers import REGISTRY as controllers
 from envs import REGISTRY as envs
 
+WATCHED = ("run", "learners", "envs", "learners.own")
+
 def run(config, params, main):
     report = {
         "argv": params,
@@ -58,9 +60,10 @@ def run(config, params, main):
         "name": sys.modules["__main__"].__name__,
         "file": sys.modules["__main__"].__file__,
         "draw": random.random(),
-        "order": [m for m in sys.modules if m in ("run", "learners", "envs", "learners.own")],
+        "order": [name for name in sys.modules if name in WATCHED],
     }
-    with open(os.path.join(os.path.dirname(os.path.dirname(main)), "report.json"), "w") as f:
+    checkout = os.path.dirname(os.path.dirname(main))
+    with open(os.path.join(checkout, "report.json"), "w") as f:
         json.dump(report, f)
     if "crash" in params:
         raise KeyError("a mistake in the host")

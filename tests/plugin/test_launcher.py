@@ -1,4 +1,4 @@
-"""The launcher, on the small host of `fakes`: what it does is what a direct run does."""
+"""The launcher, on the small host of `fakes`: it does what a direct run does."""
 
 from __future__ import annotations
 

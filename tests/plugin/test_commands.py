@@ -1,0 +1,121 @@
+"""The front door and its commands: help, list, export-configs, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wqmix.__main__ import COMMANDS, main
+from wqmix.plugin import doctor, export, listing
+from wqmix.plugin.configs import our_names
+from wqmix.plugin.hosts import HOSTS
+from wqmix.weightings import WEIGHTINGS
+
+from .fakes import files_in, launch, make_host
+
+
+def test_help_teaches_by_example(capsys: pytest.CaptureFixture) -> None:
+    for words in ([], ["--help"], ["-h"]):
+        assert main(words) == 0
+        text = capsys.readouterr().out
+        assert "python -m wqmix src/main.py --config=cw_qmix" in text
+        assert all(f"wqmix {name}" in text for name in COMMANDS)
+
+
+def test_version(capsys: pytest.CaptureFixture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("wqmix 0.")
+
+
+def test_list_shows_all_that_is_registered(capsys: pytest.CaptureFixture) -> None:
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    for name in [*our_names(), *WEIGHTINGS, *HOSTS, "ff", "matrix_game"]:
+        assert f"  {name} " in text
+    for section in listing.everything().values():
+        assert all(line.strip() for line in section.values())
+    assert main(["list", "hosts"]) == 0
+    assert capsys.readouterr().out.startswith("hosts:\n  embedded")
+    with pytest.raises(SystemExit) as end:
+        main(["list", "host"])
+    assert end.value.code == 2
+
+
+# export-configs -----------------------------------------------------------------------
+
+
+def test_exported_configs_need_nothing_else(tmp_path: Path) -> None:
+    root = make_host(tmp_path)
+    assert main(["export-configs", str(root / "config/algs")]) == 0
+    settings = yaml.safe_load((root / "config/algs/cw_qmix.yaml").read_text())
+    assert settings["mixing_embed_dim"] == 17  # the host's
+    assert settings["alpha"] == 0.1
+    assert "inherit" not in settings
+    again = files_in(tmp_path)
+    assert main(["export-configs", str(root / "config/algs")]) == 0
+    assert files_in(tmp_path) == again
+
+
+def test_a_file_of_the_hosts_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    root = make_host(tmp_path, {"config/algs/ow_qmix.yaml": "name: theirs\n"})
+    export.main([str(root / "config/algs")])
+    assert (root / "config/algs/ow_qmix.yaml").read_text() == "name: theirs\n"
+    assert (root / "config/algs/ow_qmix_plugin.yaml").is_file()
+    assert "stays" in capsys.readouterr().err
+
+
+def test_export_says_where_it_looked(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = [str(tmp_path / "new"), "--host-dir", str(tmp_path)]
+    assert export.main(words) == 2
+    assert "say where the checkout is with --host-dir" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+# doctor -------------------------------------------------------------------------------
+
+
+def test_no_host_is_a_failure_with_its_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "main.py").write_text("\n")
+    assert doctor.main([str(tmp_path / "main.py")]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("FAIL host") and "looked for" in out
+
+
+def test_what_fails_is_told_with_a_remedy(tmp_path: Path) -> None:
+    # The small host runs no environment: its main ends before any training step.
+    make_host(tmp_path, {"run.py": "import no_such_module\n"})
+    ended = launch(tmp_path, "doctor", "src/main.py")
+    assert ended.returncode == 1
+    assert "ok   config      cw_qmix resolves" in ended.stdout
+    assert "FAIL train       qmix on matrix_game" in ended.stdout
+    assert "No module named 'no_such_module'" in ended.stdout
+    assert "install it, or choose another --env-config" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "output, expected",
+    [
+        ("wqmix: host: x\nwqmix: error: alpha is wrong\n", "alpha is wrong"),
+        ("Traceback\n  File x\nKeyError: 'a'\n", "KeyError: 'a': run the same command"),
+        ("", "it ended without a word: run the same command"),
+    ],
+)
+def test_the_reason_is_found_in_the_output(output: str, expected: str) -> None:
+    assert doctor.remedy(output).startswith(expected)
+
+
+@pytest.mark.slow
+def test_the_embedded_host_is_well(tmp_path: Path) -> None:
+    ended = launch(tmp_path, "doctor")
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.count("one training step") == 1 + len(our_names())
+    assert "FAIL" not in ended.stdout
+    assert files_in(tmp_path) == []

@@ -1,0 +1,243 @@
+"""Inheritance `fallbacks < host's qmix.yaml < ours`, names, paths, overrides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wqmix.errors import ConfigError
+from wqmix.plugin.command_line import rewrite, translated, updates
+from wqmix.plugin.configs import ConfigFiles, our_names
+from wqmix.plugin.detect import detect
+from wqmix.plugin.hosts import EMBEDDED_ROOT, HOSTS
+
+from .fakes import files_in, make_host
+
+OURS = ("--config=cw_qmix", "--env-config=own_game")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ConfigFiles:
+    root = make_host(tmp_path / "host")
+    return ConfigFiles(detect(root), root, "wqmix_learner")
+
+
+def written(argument: str) -> dict:
+    """Return what is in the file that `--config=` names, read as a host reads it."""
+    path = argument.partition("=")[2]
+    assert "=" not in path
+    return yaml.safe_load(Path(f"{path}.yaml").read_text(encoding="utf-8"))
+
+
+def test_ours_over_the_hosts_over_fallbacks(files: ConfigFiles) -> None:
+    files.host.fallbacks = {"mixing_embed_dim": 99, "only_a_fallback": 1}
+    settings = written(rewrite(files, list(OURS)).argv[0])
+    assert settings["only_a_fallback"] == 1
+    assert settings["mixing_embed_dim"] == 17  # the host's, over the fallback
+    assert settings["name"] == "cw_qmix"  # ours, over the host's
+    assert settings["alpha"] == 0.1  # ours alone
+    assert "inherit" not in settings
+
+
+def test_ow_inherits_from_cw_and_so_from_the_host(files: ConfigFiles) -> None:
+    settings = written(rewrite(files, ["--config=ow_qmix", OURS[1]]).argv[0])
+    assert (settings["weighting"], settings["name"]) == ("ow", "ow_qmix")
+    assert settings["central_mixing_embed_dim"] == 256
+    assert settings["mixing_embed_dim"] == 17
+
+
+def test_the_hosts_own_configs_pass_as_they_are(files: ConfigFiles) -> None:
+    argv = ["--config=qmix", "--env-config=own_game", "with", "w=0.5"]
+    assert rewrite(files, argv).argv == argv
+
+
+def test_nothing_is_written_into_the_checkout(files: ConfigFiles) -> None:
+    before = files_in(files.root.parent)
+    rewrite(files, list(OURS))
+    assert files_in(files.root.parent) == before
+
+
+def test_our_name_wins_and_host_colon_gives_the_hosts(
+    tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    root = make_host(tmp_path, {"config/algs/cw_qmix.yaml": "name: theirs\n"})
+    files = ConfigFiles(detect(root), root, "wqmix_learner")
+    assert written(rewrite(files, list(OURS)).argv[0])["name"] == "cw_qmix"
+    assert "--config=host:cw_qmix" in capfd.readouterr().err
+    assert rewrite(files, ["--config=host:cw_qmix"]).argv == ["--config=cw_qmix"]
+
+
+def test_a_host_that_names_its_qmix_otherwise(tmp_path: Path) -> None:
+    changes = {
+        "config/algs/qmix.yaml": None,
+        "config/algs/qmix_smac.yaml": "mixing_embed_dim: 21\n",
+        "learners/max_q_learner.py": "\n",
+    }
+    root = make_host(tmp_path, changes)
+    files = ConfigFiles(detect(root), root, "wqmix_learner")
+    settings = files.resolve(files.locate("algs", "cw_qmix"))
+    assert settings["mixing_embed_dim"] == 21
+
+
+def test_the_learner_goes_by_the_name_it_has_there(files: ConfigFiles) -> None:
+    files.learner = "wqmix_plugin_learner"
+    settings = files.resolve(files.locate("algs", "ow_qmix"))
+    assert settings["learner"] == "wqmix_plugin_learner"
+
+
+@pytest.mark.parametrize("folder", ["plain", "with space", "with=sign"])
+def test_a_users_own_yaml_by_its_path(
+    files: ConfigFiles, tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / folder).mkdir()
+    mine = tmp_path / folder / "mine.yaml"
+    mine.write_text("inherit: cw_qmix\nalpha: 0.75\n")
+    for name in (mine, mine.with_suffix("")):
+        settings = written(rewrite(files, [f"--config={name}", OURS[1]]).argv[0])
+        assert (settings["alpha"], settings["mixing_embed_dim"]) == (0.75, 17)
+    plain = tmp_path / folder / "plain.yaml"
+    plain.write_text("name: plain\n")
+    for option in ("--config", "--env-config"):
+        assert written(rewrite(files, [f"{option}={plain}"]).argv[0]) == {
+            "name": "plain"
+        }
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("inherit: mine.yaml\n", "inherits 'mine.yaml', but PyMARL has no"),
+        ("inherit: qmux\n", "inherits 'qmux', but PyMARL has no"),
+        ("inherit: [qmix\n", "not valid YAML"),
+        ("- a\n- b\n", "no 'key: value' settings"),
+        ("a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+    ],
+)
+def test_a_yaml_that_cannot_be_is_refused(
+    files: ConfigFiles, tmp_path: Path, text: str, message: str
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        rewrite(files, [f"--config={mine}", OURS[1]])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_malformed_qmix_yaml_of_the_hosts_is_named(files: ConfigFiles) -> None:
+    path = files.root / "config/algs/qmix.yaml"
+    path.write_text("lr: [0.1\n")
+    with pytest.raises(ConfigError, match=f"{path}: not valid YAML"):
+        rewrite(files, list(OURS))
+
+
+def test_a_loop_of_inheritance_is_refused(files: ConfigFiles) -> None:
+    (files.root / "config/algs/qmix.yaml").write_text("inherit: qmix\n")
+    with pytest.raises(ConfigError, match="inherits from itself"):
+        rewrite(files, list(OURS))
+
+
+# Overrides, checked before the host starts --------------------------------------------
+
+
+def test_overrides_are_read_as_sacred_reads_them() -> None:
+    argv = ["x.py", "with", "alpha=0.5", "name=cw", "env_args.a=[1, 2]", "-f", "b=None"]
+    assert updates(argv) == [
+        ("alpha", 0.5),
+        ("name", "cw"),
+        ("env_args.a", [1, 2]),
+        ("b", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "word, message",
+    [
+        ("alpha=0", "cw_qmix: alpha=0.0 is outside (0, 1]"),
+        ("alhpa=0.5", "alhpa: PyMARL has no such setting"),
+        ("alhpa=0.5", "did you mean 'alpha'?"),
+        ("env_args.map=3m", "did you mean 'map_name'?"),
+        ("td_lambda=0.6", "td_lambda: PyMARL has no such setting"),
+        ("weighting=cv", "did you mean 'cw'?"),
+        ("mixer=None", "PyMARL: mixer=None"),
+        ("mixer=qmux", "did you mean 'qmix'?"),
+        ("lr=fast", "PyMARL: lr='fast' is not a number"),
+        ("hysteretic_qmix=maybe", "accepted are True (ow) and False (cw)"),
+        ("double_q=1", "double_q=1 is not True or False"),
+    ],
+)
+def test_a_wrong_override_is_one_message(
+    files: ConfigFiles, word: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        rewrite(files, [*OURS, "with", word])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_known_overrides_pass(files: ConfigFiles) -> None:
+    words = ["with", "seed=3", "alpha=1", "env_args.map_name=3s5z", "mixer=vdn"]
+    assert rewrite(files, [*OURS, *words]).argv[2:] == words
+
+
+def test_sacreds_force_lets_unknown_keys_pass(files: ConfigFiles) -> None:
+    words = ["--force", "with", "something_new=1"]
+    assert rewrite(files, [*OURS, *words]).argv[2:] == words
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("w=0.5", ["alpha=0.5"]),
+        ("hysteretic_qmix=True", ["weighting=ow"]),
+        ("hysteretic_qmix=False", ["weighting=cw"]),
+        ("central_mac=basic_central_mac", []),
+        ("central_mixer=atten", ["central_mixer=atten"]),
+        ("with", ["with"]),
+        ("alpha=0.5", ["alpha=0.5"]),
+    ],
+)
+def test_published_names_are_translated(
+    old: str, new: list, capfd: pytest.CaptureFixture
+) -> None:
+    assert translated(old) == new
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == (0 if new == [old] else 1)
+
+
+def test_a_published_command_line_works(files: ConfigFiles) -> None:
+    old = ["with", "w=0.5", "hysteretic_qmix=True", "central_mixer=atten"]
+    new = ["with", "alpha=0.5", "weighting=ow", "central_mixer=atten"]
+    assert rewrite(files, [*OURS, *old]).argv[2:] == new
+
+
+# The embedded host, treated as any other ----------------------------------------------
+
+
+def test_the_embedded_hosts_files_lie_beside_ours() -> None:
+    files = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, "wqmix_learner")
+    settings = written(rewrite(files, ["--config=cw_qmix"]).argv[0])
+    assert (settings["name"], settings["mixer"]) == ("cw_qmix", "qmix")
+    assert rewrite(files, ["--config=qmix"]).argv == ["--config=qmix"]
+    game = "--env-config=matrix_game"
+    assert rewrite(files, [game]).argv == [game]
+    assert rewrite(files, [game]).game is None
+
+
+def test_all_of_ours_resolve_on_the_embedded_host() -> None:
+    files = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, "wqmix_learner")
+    for name in our_names():
+        if files.can_resolve(files.locate("algs", name)):
+            rewrite(files, [f"--config={name}", "--env-config=matrix_game"])
+    assert {"cw_qmix", "ow_qmix"} <= set(our_names())
+
+
+def test_a_game_of_ours_reads_as_the_hosts_mains_need(files: ConfigFiles) -> None:
+    line = rewrite(files, ["--env-config=predator_prey"])
+    assert line.game == "predator_prey"
+    settings = written(line.argv[0])
+    assert settings["env"] == "wqmix_predator_prey"
+    assert settings["env_args"]["map_name"] == "predator_prey"
+    assert settings["env_args"]["n_agents"] == 8
