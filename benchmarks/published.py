@@ -163,8 +163,8 @@ def ours_arguments(args: SimpleNamespace, mixer_of: Callable) -> SimpleNamespace
     return SimpleNamespace(**{**vars(args), **ours})
 
 
-def random_batch(batch_of: Callable, shape: Shape, seed: int) -> Any:
-    """A batch of random episodes; the first runs through, the others terminate."""
+def random_batch(batch_of: Callable, shape: Shape, seed: int, full: bool) -> Any:
+    """A batch of random episodes: all as long as it, or all but the first shorter."""
     g = torch.Generator().manual_seed(seed)
     batch = batch_of()
     n, u = shape.n_agents, shape.n_actions
@@ -195,7 +195,7 @@ def random_batch(batch_of: Callable, shape: Shape, seed: int) -> Any:
 
 
 def build_pair(
-    checkout: Path, shape: Shape, n_batches: int = 1, **changes: Any
+    checkout: Path, shape: Shape, n_batches: int, full: bool = False, **changes: Any
 ) -> Tuple[Any, WQMixLearner, List[Any]]:
     """Return (published learner, ours, batches): equal weights, targets included."""
     args = arguments(shape, **changes)
@@ -210,7 +210,9 @@ def build_pair(
             sizes = (shape.episodes, shape.slots)
             return new_batch(_scheme(shape), groups, *sizes, preprocess=preprocess)
 
-        batches = [random_batch(batch_of, shape, seed) for seed in range(n_batches)]
+        batches = [
+            random_batch(batch_of, shape, seed, full) for seed in range(n_batches)
+        ]
         scheme = batches[0].scheme
         mac_of = load("controllers").REGISTRY["basic_mac"]
         macs = [mac_of(scheme, groups, args) for _ in range(2)]

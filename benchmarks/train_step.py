@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import statistics
 import time
 import warnings
@@ -80,7 +79,7 @@ def _line(name: str, options: Any, ceiling: float) -> str:
 
 def build(checkout: Path, shape: Shape, device: str) -> Tuple[Any, Any, List[Any]]:
     """Return (published, ours, batches) on a device."""
-    pair = build_pair(checkout, shape, 3, use_cuda=device == "cuda")
+    pair = build_pair(checkout, shape, 3, full=True, use_cuda=device == "cuda")
     if device == "cuda":
         for learner in pair[:2]:
             learner.cuda()
@@ -176,14 +175,22 @@ def _peak_memory(checkout: Path, name: str, device: str, which: int) -> float:
     if device == "cuda":
         before = torch.cuda.memory_allocated()
     else:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # a new peak
+        before = _peak_resident()
     for step in range(3):
         learner.train(batch, step, step)
     if device == "cuda":
         after = torch.cuda.max_memory_allocated()
     else:
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        after = _peak_resident()
     return (after - before) / 2**20
+
+
+def _peak_resident() -> int:
+    """Peak resident memory of this process since it was last cleared, in bytes."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
 
 
 def _machine(device: str) -> str:

@@ -12,15 +12,19 @@ from .settings import HostSettings
 
 
 def build_optimiser(params: List[nn.Parameter], host: HostSettings) -> Optimizer:
-    """Build the optimiser that the host's own QMIX uses."""
+    """Build the optimiser that the host's own QMIX uses.
+
+    `foreach` updates all tensors in few calls: the same numbers, sooner.
+    """
     if host.optimizer == "adam":
-        return Adam(params, lr=host.lr, weight_decay=host.weight_decay)
+        return Adam(params, host.lr, weight_decay=host.weight_decay, foreach=True)
     return RMSprop(
         params,
         lr=host.lr,
         alpha=host.optim_alpha,
         eps=host.optim_eps,
         weight_decay=host.weight_decay,
+        foreach=True,
     )
 
 

@@ -65,12 +65,14 @@ class _GRU(torch.autograd.Function):
         n = torch.addmm(b_ih[2 * size :], flat, w_ih[2 * size :].t())
         rz, n = rz.view(t_max, n_seq, 2 * size), n.view(t_max, n_seq, size)
         h = x.new_empty(t_max + 1, n_seq, size)
-        h[0] = 0
         hn = x.new_empty(t_max, n_seq, size)
+        h[0], hn[0] = 0, b_hh[2 * size :]  # no product with the first, zero state
         for t in range(t_max):
             rz_t, n_t, hn_t = rz[t], n[t], hn[t]
-            rz_t.addmm_(h[t], w_rz).sigmoid_()
-            torch.addmm(b_hh[2 * size :], h[t], w_n, out=hn_t)
+            if t > 0:
+                rz_t.addmm_(h[t], w_rz)
+                torch.addmm(b_hh[2 * size :], h[t], w_n, out=hn_t)
+            rz_t.sigmoid_()
             n_t.addcmul_(rz_t[:, :size], hn_t).tanh_()
             torch.lerp(n_t, h[t], rz_t[:, size:], out=h[t + 1])
         ctx.save_for_backward(flat, w_ih, w_hh, rz, n, hn, h)
@@ -95,7 +97,8 @@ class _GRU(torch.autograd.Function):
             torch.mul(d_n[t], hn[t], out=work)
             _sigmoid_backward(work, r, grad_input=d_rz[t, :, :size])
             torch.mul(d_n[t], r, out=d_hn[t])
-            carry.addmm_(d_rz[t], w_rz).addmm_(d_hn[t], w_n)
+            if t > 0:
+                carry.addmm_(d_rz[t], w_rz).addmm_(d_hn[t], w_n)
         d_rz, d_n = d_rz.view(-1, 2 * size), d_n.view(-1, size)
         d_hn, h = d_hn.view(-1, size), h[:-1].reshape(-1, size)
         d_x = None
