@@ -91,11 +91,13 @@ class QLearner:
 
     @staticmethod
     def _mask(batch):
-        """1 for the transitions that happened, `[B, T, 1]`."""
-        terminated = batch["terminated"][:, :-1].float()
-        mask = batch["filled"][:, :-1].float()
-        mask[:, 1:] = mask[:, 1:] * (1 - terminated[:, :-1])
-        return mask
+        """1 for the transitions that happened, `[B, T, 1]`: those that led to a state.
+
+        PyMARL asks instead that no earlier step terminated: the same, but for an
+        episode that is cut before the time limit. There it would learn from a slot
+        that holds nothing.
+        """
+        return batch["filled"][:, 1:].float()
 
     @staticmethod
     def _check_finite(loss, grad_norm, t_env):

@@ -57,10 +57,7 @@ def expected_stats(learner, batch):
     q_next = mixed(learner.target_mixer, best, d["state"][:, 1:])
     squares, errors, values, targets, count = 0, 0, 0, 0, 0
     for b, t, i in np.ndindex(*q.shape):
-        happened = t < (4, 2, 3)[b]
-        # The third episode was cut by time: its last filled slot counts as a transition
-        # too, towards an empty slot; PyMARL's mask does the same.
-        if not (happened or (b, t) == (2, 3)):
+        if t >= (4, 2, 3)[b]:  # beyond the episode
             continue
         y = (
             d["reward"][b, t, 0]
@@ -98,9 +95,11 @@ def test_padding_changes_nothing():
     for noise in (0.0, 50.0):
         learner = make_learner()
         batch = random_batch(np.random.default_rng(1))
-        # Of the second episode slots 0 to 2 are filled, and 2 is its last state.
+        # Filled are slots 0 to 2 of the second, which terminated, and 0 to 3 of the
+        # third, which did not.
         for key in ("state", "obs", "reward"):
             batch[key][1, 3:] += noise
+            batch[key][2, 4:] += noise
         learner.train(batch, t_env=10, episode_num=0)
         updated.append([p.detach().clone() for p in learner.params])
     assert all(th.equal(a, b) for a, b in zip(*updated))
