@@ -13,31 +13,27 @@ import numpy as np
 
 from .demos import DEMOS
 from .errors import TheoryError, unknown
-from .figures import draw_tables, draw_thresholds, flat
+from .figures import draw_tables, draw_thresholds
 from .games import games, payoff_table
-from .projection import (
-    WEIGHTINGS,
-    JointAction,
-    Projection,
-    check_alpha,
-    check_shape,
-    decentralised_actions,
-    greedy_actions,
-    is_monotonic,
-    weighted_projection,
+from .projection import WEIGHTINGS, check_alpha, weighted_projection
+from .report import (
+    SCAN,
+    cells,
+    plain,
+    print_distribution,
+    print_panels,
+    print_summary,
+    short,
 )
 from .search import failures
+from .tables import check_shape
 from .thresholds import (
     CRITERIA,
-    SMALLEST_ALPHA,
-    largest_alpha,
     random_tables,
     share_played,
     threshold_distribution,
 )
 
-WIDTH = 88
-SCAN = (1.0, 0.75, 0.5, 0.2, 0.1, 0.05, 0.01, 0.001)
 DESCRIPTION = """\
 Weighted QMIX on one payoff table, computed exactly instead of trained.
 
@@ -154,8 +150,8 @@ def _show(args: argparse.Namespace) -> int:
     if payoff.ndim > 2:
         print("agent 0 down, the other agents' joint actions across")
     print(f"alpha = {args.alpha:g}\n")
-    _print_panels(panels)
-    _print_summary(found, not args.no_thresholds)
+    print_panels(panels)
+    print_summary(found, not args.no_thresholds)
     name = _slug(args.payoff)
     title = f"{name}, alpha = {args.alpha:g}"
     _figure(args, f"theory_{name}.png", draw_tables, panels, title)
@@ -180,88 +176,6 @@ def _slug(what: str) -> str:
     if what.strip().startswith("["):
         return "inline"
     return re.sub(r"\W+", "_", Path(what).stem) or "payoff"
-
-
-def _number(value: float) -> str:
-    return f"{round(float(value), 10) + 0.0:.4g}"
-
-
-def _actions(actions: Sequence[JointAction]) -> str:
-    text = " ".join("(" + ",".join(str(i) for i in u) + ")" for u in actions[:4])
-    return text + (f" +{len(actions) - 4}" if len(actions) > 4 else "")
-
-
-def _cells(table: np.ndarray) -> list[str]:
-    """Lines of a table; ``*`` attains its maximum, ``!`` is what the agents play.
-
-    Only in a monotonic table is it settled what agents play that decide alone.
-    """
-    marks = np.full(table.shape, "  ", dtype="<U2")
-    for action in greedy_actions(table):
-        marks[action] = "* "
-    for action in decentralised_actions(table) if is_monotonic(table) else ():
-        marks[action] = "*!"
-    texts = np.vectorize(_number)(flat(table))
-    width = max(len(text) for text in texts.flat)
-    return [
-        " ".join(f"{text:>{width}}{mark}" for text, mark in zip(*row))
-        for row in zip(texts, flat(marks))
-    ]
-
-
-def _print_panels(panels: Sequence[tuple[str, np.ndarray]]) -> None:
-    """Tables side by side, as many as fit on a line."""
-    row: list[list[str]] = []
-    for title, table in panels:
-        lines = _cells(table)
-        width = max(len(title), *(len(line) for line in lines)) + 3
-        block = [f"{line:<{width}}" for line in [title] + lines]
-        if row and sum(len(b[0]) for b in row) + width > WIDTH:
-            _print_row(row)
-            row = []
-        row.append(block)
-    _print_row(row)
-
-
-def _print_row(blocks: Sequence[Sequence[str]]) -> None:
-    for parts in zip(*blocks):
-        print("".join(parts).rstrip())
-    print()
-
-
-def _print_summary(found: dict[str, Projection], thresholds: bool) -> None:
-    for name, projection in found.items():
-        print(f"{name:<11}loss {_number(projection.loss)}, {_verdict(projection)}")
-        for number in range(min(len(projection.tables), 4)):
-            greedy, choices = projection.greedy()[number], projection.choices()[number]
-            print(f"{'':<11}argmax {_actions(greedy)}; agents play {_actions(choices)}")
-    payoff = found["uniform"].payoff
-    print(f"{'optimal':<11}{_actions(greedy_actions(payoff))}")
-    if thresholds:
-        _print_thresholds(payoff)
-
-
-def _verdict(projection: Projection) -> str:
-    several = len(projection.tables)
-    unique = "one minimiser" if several == 1 else f"{several} minimisers"
-    answers = [
-        f"{name}: {'yes' if check(projection) else 'NO'}"
-        for name, check in CRITERIA.items()
-    ]
-    return ", ".join([unique] + answers)
-
-
-def _print_thresholds(payoff: np.ndarray) -> None:
-    """By alpha, whether each weighting meets each criterion, and up to where."""
-    heads = "".join(f"{alpha:>7g}" for alpha in SCAN)
-    print(f"\n{'by alpha':<21}{heads}   largest")
-    for weighting in ("central", "optimistic"):
-        scanned = [weighted_projection(payoff, weighting, alpha) for alpha in SCAN]
-        for criterion, check in CRITERIA.items():
-            marks = "".join(f"{'yes' if check(one) else 'NO':>7}" for one in scanned)
-            alpha = largest_alpha(payoff, weighting, criterion)
-            largest = f"none >= {SMALLEST_ALPHA:g}" if alpha is None else f"{alpha:.3g}"
-            print(f"{weighting:<12}{criterion:<9}{marks}   {largest}")
 
 
 # ------------------------------------------------------------------ other modes
@@ -294,8 +208,8 @@ def _search(args: argparse.Namespace) -> int:
     )
     for failure in found[:3]:
         projection = failure.projection
-        print(f"agents lose up to {_number(failure.regret)}:")
-        _print_panels(
+        print(f"agents lose up to {short(failure.regret)}:")
+        print_panels(
             [("payoff", projection.payoff), (args.weighting, projection.table)]
         )
     if found:
@@ -311,18 +225,10 @@ def _demo(name: str) -> int:
     for label, value in DEMOS[name]().items():
         if isinstance(value, np.ndarray):
             print(f"  {label}:")
-            print("\n".join("    " + line.rstrip() for line in _cells(value)))
+            print("\n".join("    " + line.rstrip() for line in cells(value)))
         else:
-            print(f"  {label}: {_plain(value)}")
+            print(f"  {label}: {plain(value)}")
     return 0
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, list):
-        return _actions(value)
-    if isinstance(value, float):
-        return _number(value)
-    return str(value)
 
 
 def _thresholds(args: argparse.Namespace) -> int:
@@ -334,26 +240,11 @@ def _thresholds(args: argparse.Namespace) -> int:
         thresholds = threshold_distribution(tables, weighting)
         attained[weighting] = thresholds
         played[weighting] = share_played(tables, weighting, SCAN)
-        _print_distribution(weighting, thresholds, played[weighting])
+        print_distribution(weighting, thresholds, played[weighting])
     title = f"{count} random {args.shape} games"
     default = f"theory_thresholds_{args.shape}.png"
     _figure(args, default, draw_thresholds, attained, played, SCAN, title)
     return 0
-
-
-def _print_distribution(
-    weighting: str, thresholds: np.ndarray, played: np.ndarray
-) -> None:
-    some = thresholds[~np.isnan(thresholds)]
-    low = np.quantile(some, 0.05) if some.size else np.nan
-    ever, always = some.size / thresholds.size, (thresholds == 1).mean()
-    print(
-        f"\n{weighting}\n  u* attains the maximum at some alpha in {ever:.1%}, "
-        f"at alpha 1 in {always:.1%};\n"
-        f"  largest alpha: least {some.min(initial=1):.2g}, 5th percentile {low:.2g}"
-    )
-    print("  alpha               " + "".join(f"{alpha:>8g}" for alpha in SCAN))
-    print("  the agents play u*  " + "".join(f"{share:>8.1%}" for share in played))
 
 
 def _list() -> int:

@@ -22,7 +22,8 @@ from .operators import (
     weighted_projections,
     wqmix_operator,
 )
-from .projection import greedy_actions, project, weighted_projection
+from .projection import project, weighted_projection
+from .tables import greedy_actions
 from .thresholds import guaranteed_alpha, largest_alpha, random_tables
 
 Findings = Dict[str, Any]

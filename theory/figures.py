@@ -8,7 +8,7 @@ from typing import Any, Sequence, Tuple
 import numpy as np
 
 from .errors import TheoryError
-from .projection import decentralised_actions, greedy_actions, is_monotonic
+from .tables import decentralised_actions, greedy_actions, is_monotonic
 
 COLOURS = {"uniform": "tab:grey", "central": "tab:blue", "optimistic": "tab:orange"}
 Panel = Tuple[str, np.ndarray]
@@ -56,7 +56,7 @@ def draw_tables(panels: Sequence[Panel], title: str, path: Path) -> None:
     high = max(table.max() for _, table in panels)
     cell = 0.75 if wide <= 4 else 0.55
     tall = len(panels[0][1])
-    size = (columns * (wide * cell + 0.4), rows * (tall * cell + 0.5) + 0.6)
+    size = (columns * (wide * cell + 0.4), rows * (tall * cell + 0.8) + 0.4)
     figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()

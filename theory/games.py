@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from .errors import TheoryError, unknown
-from .projection import check_table
+from .tables import check_table
 
 FILES = (".yaml", ".yml", ".csv", ".npy")
 _NAMED = Path(__file__).resolve().parent.parent / "config" / "games.yaml"

@@ -11,14 +11,8 @@ from typing import Callable
 import numpy as np
 
 from .errors import TheoryError, unknown
-from .projection import (
-    JointAction,
-    check_table,
-    decentralised_actions,
-    greedy_actions,
-    project,
-    weighted_projection,
-)
+from .projection import project, weighted_projection
+from .tables import JointAction, check_table, decentralised_actions, greedy_actions
 
 TIES = ("best", "played")
 

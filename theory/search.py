@@ -8,7 +8,8 @@ from typing import Sequence
 import numpy as np
 
 from .errors import TheoryError
-from .projection import Projection, check_shape, weighted_projection
+from .projection import Projection, weighted_projection
+from .tables import check_shape
 from .thresholds import CRITERIA
 
 

@@ -8,7 +8,8 @@ from typing import Sequence
 import numpy as np
 
 from .errors import TheoryError, unknown
-from .projection import Projection, check_table, greedy_actions, weighted_projection
+from .projection import Projection, weighted_projection
+from .tables import check_table, greedy_actions
 
 CRITERIA = {"attained": Projection.attained, "played": Projection.played}
 SMALLEST_ALPHA = 1e-4  # where the search for a criterion without a guarantee gives up

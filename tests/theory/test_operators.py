@@ -19,7 +19,8 @@ from wqmix.theory.operators import (
     weighted_projections,
     wqmix_operator,
 )
-from wqmix.theory.projection import greedy_actions, project
+from wqmix.theory.projection import project
+from wqmix.theory.tables import greedy_actions
 from wqmix.theory.thresholds import guaranteed_alpha
 
 LOOP = np.zeros((2, 2, 2, 2))

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from wqmix.theory import projection
+from wqmix.theory import isotonic
 from wqmix.theory.errors import TheoryError
 from wqmix.theory.projection import (
     central_weights,
-    check_table,
-    decentralised_actions,
-    greedy_actions,
-    is_monotonic,
     project,
     project_central,
     project_optimistic,
     weighted_projection,
+)
+from wqmix.theory.tables import (
+    check_table,
+    decentralised_actions,
+    greedy_actions,
+    is_monotonic,
 )
 
 from .oracle import brute_force, same_tables, violation
@@ -191,7 +193,7 @@ def test_the_fallback_solver_agrees_with_scipy(monkeypatch):
     tables = np.random.default_rng(4).integers(-2, 3, size=(20, 4, 4)).astype(float)
     weights = np.random.default_rng(5).choice([1.0, 0.1], size=tables.shape)
     normally = [project(q, w) for q, w in zip(tables, weights)]
-    monkeypatch.setattr(projection, "nnls", gives_up)
+    monkeypatch.setattr(isotonic, "nnls", gives_up)
     for payoff, mass, expected in zip(tables, weights, normally):
         found = project(payoff, mass)
         assert found.loss == pytest.approx(expected.loss, rel=1e-10)
