@@ -1,5 +1,6 @@
 """Command lines to configurations, and everything refused before a run."""
 
+import importlib.util
 import os
 
 import pytest
@@ -129,6 +130,12 @@ def test_settings_that_are_refused(capsys, tmp_path, monkeypatch, setting, parts
     line = refused(capsys, "with", setting)
     for part in parts:
         assert part in line
+
+
+def test_tensorboard_that_is_not_installed(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "needs tensorboardX" in refused(capsys, "with", "use_tensorboard=True")
 
 
 def test_a_learner_of_the_plugins(capsys, monkeypatch, tmp_path):

@@ -208,3 +208,25 @@ def test_runpy_as_the_launcher_does():
     )
     assert done.returncode == 0, done.stderr
     assert record(latest(), "run.json")["status"] == "COMPLETED"
+
+
+def test_tensorboard(tmp_path, monkeypatch):
+    """Every statistic goes there too; a stand-in takes the place of tensorboardX."""
+    (tmp_path / "tensorboardX.py").write_text(
+        "class SummaryWriter:\n"
+        "    def __init__(self, folder):\n"
+        "        import os\n"
+        "        os.makedirs(folder)\n"
+        "        self.file = open(os.path.join(folder, 'events'), 'w')\n"
+        "    def add_scalar(self, key, value, t):\n"
+        "        print(key, value, t, file=self.file)\n"
+        "    def close(self):\n"
+        "        self.file.close()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorboardX", raising=False)
+    metrics = run("t_max=5", "seed=1", "use_tensorboard=True")[1]
+    monkeypatch.delitem(sys.modules, "tensorboardX")
+    [events] = Path("results/tb_logs").glob("qmix__*/events")
+    lines = events.read_text().splitlines()
+    assert f"loss {metrics['loss'][0]} {metrics['loss_T'][0]}" in lines
