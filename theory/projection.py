@@ -168,9 +168,10 @@ def _minimise(payoff: np.ndarray, under: np.ndarray, over: np.ndarray) -> Projec
     """All minima of sum w (q - Q)^2, w = ``under`` where q < Q, else ``over``."""
     shift, scale = payoff.mean(), max(np.ptp(payoff), np.finfo(float).tiny)
     problem = Isotonic((payoff - shift) / scale, under, over)
+    lightest = float(min(under.min(), over.min()))
     best, tables = math.inf, []
     for bound, table in _finished_nodes(problem):
-        slack = TIE * max(float(np.mean(over)), bound)
+        slack = TIE * max(lightest, bound)
         if bound > best + slack:
             break
         best = min(best, bound)

@@ -84,10 +84,12 @@ def brute_force(tables, weights=None, alpha=None):
             back[number][index] = fit[number].reshape(shape)
         fits.append(back)
     losses, fits = np.array(losses), np.array(fits)
+    lightest = alpha if weights is None else weights.min()
     least = losses.min(0)
     minimisers = []
     for number in range(len(tables)):
-        close = losses[:, number] <= least[number] + 1e-9 * (1 + least[number])
+        slack = 1e-9 * max(least[number], lightest)
+        close = losses[:, number] <= least[number] + slack
         minimisers.append(distinct(fits[close, number]))
     return least, minimisers
 

@@ -186,6 +186,14 @@ def test_optimistic_equals_brute_force_with_all_minimisers(shape, kind):
     agrees(tables, "optimistic", *brute_force(tables, alpha=ALPHA))
 
 
+@pytest.mark.parametrize("alpha", [1e-3, 1e-9])
+def test_tiny_weights_stay_exact(alpha):
+    tables = normal_tables((3, 3), 20, seed=6)
+    weights = np.stack([central_weights(table, alpha) for table in tables])
+    for payoff, loss in zip(tables, brute_force(tables, weights)[0]):
+        assert project_central(payoff, alpha).loss / alpha == pytest.approx(loss / alpha)
+
+
 def test_the_fallback_solver_agrees_with_scipy(monkeypatch):
     def gives_up(*args, **kwargs):
         raise RuntimeError("no convergence")
