@@ -68,7 +68,7 @@ class Worker:
         try:
             self.conn.send((method, args))
         except OSError:
-            self._died()
+            pass  # it is gone; what it left to be read, `receive` finds
 
     def receive(self):
         """The result; an exception of the worker's is raised here, with its text."""

@@ -160,6 +160,17 @@ def test_an_environment_that_cannot_be_made(make_runner):
         make_runner("parallel", env_args={"seed": 0, "nonsense": 1})
 
 
+def test_a_failure_is_reported_however_late_it_is_asked_for(make_runner):
+    """The worker has failed and gone before the parent's next request."""
+    runner = make_runner("parallel", env_args={"seed": 0, "fail_at": 0})
+    [worker] = runner.workers
+    worker.call("reset")
+    worker.send("step", [1, 1])
+    worker.process.join(timeout=10)
+    with pytest.raises(WorkerError, match="lost its map"):
+        worker.call("reset")
+
+
 def test_a_worker_that_dies_is_named(make_runner):
     runner = make_runner("parallel", batch_size_run=2)
     os.kill(runner.workers[1].process.pid, signal.SIGKILL)
