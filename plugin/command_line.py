@@ -14,7 +14,7 @@ from .configs import OPTIONS, ConfigFiles
 from .hosts.base import merged
 from .notes import note
 
-ALWAYS_ACCEPTED = ("seed",)  # sacred adds it to every configuration
+ALWAYS_ACCEPTED = "seed"  # sacred adds it, and hosts add it to env_args
 WEIGHTING_OF_HYSTERETIC = {True: "ow", False: "cw"}
 
 
@@ -58,8 +58,10 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
     algorithm, game = chosen.get("--config"), chosen.get("--env-config")
     if algorithm is not None and algorithm.is_ours:
         rewritten = [new for old in rewritten for new in translated(old)]
-        environment = game.settings() if game is not None else {}
-        settings = merged(files.defaults(), environment, algorithm.settings())
+        if game is None:
+            names = ", ".join(files.names("envs"))
+            raise ConfigError(f"--env-config=NAME is missing: one of {names}")
+        settings = merged(files.defaults(), game.settings(), algorithm.settings())
         check(files, settings, rewritten)
     return CommandLine(rewritten, game.game if game is not None else None)
 
@@ -108,8 +110,8 @@ def check(files: ConfigFiles, config: Dict[str, Any], argv: List[str]) -> None:
 def check_known(key: str, config: Dict[str, Any], files: ConfigFiles) -> None:
     """Refuse a key that no YAML lists, as sacred will, but naming the nearest."""
     section: Any = config
-    for depth, part in enumerate(key.split(".")):
-        if not isinstance(section, dict) or (depth == 0 and part in ALWAYS_ACCEPTED):
+    for part in key.split("."):
+        if not isinstance(section, dict) or part == ALWAYS_ACCEPTED:
             return
         if part not in section:
             raise ConfigError(

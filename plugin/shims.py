@@ -12,12 +12,15 @@ import functools
 import importlib.util
 import inspect
 import os
+import select
 import sys
 import threading
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict, List, Optional
@@ -74,6 +77,9 @@ def needed(host: HostAdapter, target: Target) -> List[Shim]:
     if ends_by_exit(target.root):
         why = "os._exit at the end would leave sacred's run as RUNNING"
         shims.append(Shim("exit", why, QuietExit.install))
+    if waits_for_workers(target.root):
+        why = "a worker process that dies would leave the host waiting for ever"
+        shims.append(Shim("workers", why, WatchedWorkers.install))
     for name, needs in host.replaced.items():
         lacking = [need for need in needs if importlib.util.find_spec(need) is None]
         if lacking:
@@ -169,6 +175,58 @@ def finish() -> None:
     """End the process if the host has asked for it by `os._exit`."""
     if isinstance(os._exit, QuietExit):
         os._exit.finish()
+
+
+# Worker processes ---------------------------------------------------------------------
+
+
+def waits_for_workers(root: Path) -> bool:
+    """Whether a host's parallel runner receives from workers that it started."""
+    runner = root / "runners" / "parallel_runner.py"
+    return hasattr(select, "poll") and contains(runner, "target=env_worker")
+
+
+class WatchedWorkers:
+    """`Connection.recv` that ends with an error once a worker has ended with one.
+
+    Every process of such a host holds an end of each pipe, so none sees the other's end
+    close.
+    """
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+        self._workers: List[BaseProcess] = []
+        self._start = BaseProcess.start
+        self._receive = Connection.recv
+
+    @classmethod
+    def install(cls) -> None:
+        """Watch all workers that this process starts from now on."""
+        watch = cls()
+        BaseProcess.start = lambda process: watch.start(process)
+        Connection.recv = lambda connection: watch.receive(connection)
+
+    def start(self, process: BaseProcess) -> None:
+        """Start a worker and remember it."""
+        self._start(process)
+        self._workers.append(process)
+
+    def receive(self, connection: Connection) -> Any:
+        """Receive; while nothing comes, look after the workers each second."""
+        if os.getpid() == self._owner:
+            ready = select.poll()
+            ready.register(connection.fileno(), select.POLLIN | select.POLLHUP)
+            while not ready.poll(1000):
+                self._check()
+        return self._receive(connection)
+
+    def _check(self) -> None:
+        for worker in self._workers:
+            if worker.exitcode:
+                raise RuntimeError(
+                    f"worker {worker.name} ended with exit code {worker.exitcode}; "
+                    "what it said is above"
+                )
 
 
 # The outermost frame ------------------------------------------------------------------

@@ -11,6 +11,7 @@ from .base import (
     adam_or_rmsprop,
     adam_weight_decay,
 )
+from .pymarl import SMAC_REMEDY
 from .pymarl2 import QATTEN, lambda_if_any, refuse_q_lambda
 
 
@@ -25,6 +26,11 @@ class PyMARL3(HostAdapter):
         "config/algs/qmix.yaml",
     )
     text = (("run/__init__.py", "REGISTRY"),)
+    stand_ins = {
+        "smac": SMAC_REMEDY,
+        "pysc2": "StarCraft needs it: pip install pysc2",
+    }
+    replaced = {"envs.smac_v1": ("pysc2", "smac"), "envs.smac_v2": ("pysc2", "smac")}
     mixers = {**NMIX_AND_VDN, "qatten": QATTEN}
     optimizer = adam_or_rmsprop
     weight_decay = adam_weight_decay

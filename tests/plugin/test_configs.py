@@ -158,7 +158,7 @@ def test_overrides_are_read_as_sacred_reads_them() -> None:
         ("alpha=0", "cw_qmix: alpha=0.0 is outside (0, 1]"),
         ("alhpa=0.5", "alhpa: PyMARL has no such setting"),
         ("alhpa=0.5", "did you mean 'alpha'?"),
-        ("env_args.map=3m", "did you mean 'map_name'?"),
+        ("env_args.nap_name=3m", "did you mean 'map_name'?"),
         ("td_lambda=0.6", "td_lambda: PyMARL has no such setting"),
         ("weighting=cv", "did you mean 'cw'?"),
         ("mixer=None", "PyMARL: mixer=None"),
@@ -177,8 +177,13 @@ def test_a_wrong_override_is_one_message(
     assert "\n" not in str(error.value)
 
 
+def test_a_missing_environment_is_named(files: ConfigFiles) -> None:
+    with pytest.raises(ConfigError, match="--env-config=NAME is missing.*own_game"):
+        rewrite(files, ["--config=cw_qmix"])
+
+
 def test_known_overrides_pass(files: ConfigFiles) -> None:
-    words = ["with", "seed=3", "alpha=1", "env_args.map_name=3s5z", "mixer=vdn"]
+    words = ["with", "seed=3", "alpha=1", "env_args.map_name=3s5z", "env_args.seed=1"]
     assert rewrite(files, [*OURS, *words]).argv[2:] == words
 
 
@@ -218,10 +223,10 @@ def test_a_published_command_line_works(files: ConfigFiles) -> None:
 
 def test_the_embedded_hosts_files_lie_beside_ours() -> None:
     files = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, "wqmix_learner")
-    settings = written(rewrite(files, ["--config=cw_qmix"]).argv[0])
+    game = "--env-config=matrix_game"
+    settings = written(rewrite(files, ["--config=cw_qmix", game]).argv[0])
     assert (settings["name"], settings["mixer"]) == ("cw_qmix", "qmix")
     assert rewrite(files, ["--config=qmix"]).argv == ["--config=qmix"]
-    game = "--env-config=matrix_game"
     assert rewrite(files, [game]).argv == [game]
     assert rewrite(files, [game]).game is None
 

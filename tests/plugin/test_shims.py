@@ -175,3 +175,41 @@ def test_results_land_where_a_direct_run_puts_them(
     assert launched.returncode == 0, launched.stderr
     assert "PyMARLzoo+" in launched.stderr
     assert launched.stdout == direct.stdout
+
+
+# Worker processes ---------------------------------------------------------------------
+
+WORKERS = """
+    from multiprocessing import Pipe, Process
+
+    def env_worker(remote):
+        while True:
+            word = remote.recv()
+            if word == "fail":
+                raise ValueError("in the worker")
+            remote.send(word)
+
+    def talk(*words):
+        pipes = [Pipe() for _ in range(2)]
+        workers = [Process(target=env_worker, args=(remote,)) for _, remote in pipes]
+        for worker in workers:
+            worker.daemon = True
+            worker.start()
+        for word in words:
+            for parent, _ in pipes:
+                parent.send(word)
+            print([parent.recv() for parent, _ in pipes])
+    """
+
+
+@pytest.mark.parametrize("words, code", [(["a", "b"], 0), (["a", "fail"], 1)])
+def test_a_dead_worker_ends_the_run(tmp_path: Path, words: list, code: int) -> None:
+    run = "from runners.parallel_runner import talk\n" + RUN.replace(
+        "EXIT", f"talk(*{words})"
+    )
+    make_host(tmp_path, {"run.py": run, "runners/parallel_runner.py": WORKERS})
+    ended = launch(tmp_path, "src/main.py", *OWN, "_exit")
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout.startswith("['a', 'a']\n")
+    assert ("ValueError: in the worker" in ended.stderr) == bool(code)
+    assert ("RuntimeError: worker Process-" in ended.stderr) == bool(code)
