@@ -15,12 +15,14 @@ from .demos import DEMOS
 from .errors import TheoryError, unknown
 from .figures import draw_tables, draw_thresholds
 from .games import games, payoff_table
+from .local import local_optima
 from .projection import WEIGHTINGS, check_alpha, weighted_projection
 from .report import (
     SCAN,
     cells,
     plain,
     print_distribution,
+    print_local,
     print_panels,
     print_summary,
     short,
@@ -51,6 +53,7 @@ examples
   wqmix theory mild --alpha 0.5               a larger alpha loses the optimum
   wqmix theory "[[8, -12], [-12, 6]]"         a table of your own
   wqmix theory payoff.csv                     or from a .csv, .yaml or .npy file
+  wqmix theory paper --local                  where gradient descent can get stuck
   wqmix theory --search --weighting optimistic --alpha 0.1
                                               games in which the weighting fails
   wqmix theory --demo property-1              a statement of the paper, run
@@ -102,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--figure", type=Path, metavar="PNG", help="where the figure goes"
     )
+    parser.add_argument(
+        "--local", action="store_true", help="also list every local optimum"
+    )
     parser.add_argument("--no-figure", action="store_true", help="print only")
     parser.add_argument(
         "--no-thresholds", action="store_true", help="skip the scan over alpha (slow)"
@@ -152,6 +158,9 @@ def _show(args: argparse.Namespace) -> int:
     print(f"alpha = {args.alpha:g}\n")
     print_panels(panels)
     print_summary(found, not args.no_thresholds)
+    if args.local:
+        local = {name: local_optima(payoff, name, args.alpha) for name in WEIGHTINGS}
+        print_local(local)
     name = _slug(args.payoff)
     title = f"{name}, alpha = {args.alpha:g}"
     _figure(args, f"theory_{name}.png", draw_tables, panels, title)

@@ -132,7 +132,7 @@ def theorem_2() -> Findings:
 def corollary_1() -> Findings:
     """Corollary 1: T*_w has the fixed point Q*, and Pi_w Q* its argmax."""
     findings: Findings = {}
-    for game, ties in (("strong", "best"), ("strong", "played"), ("lure", "played")):
+    for game, ties in (("strong", "best"), ("lure", "best"), ("lure", "played")):
         payoff = payoff_table(game)
         mdp = detour(payoff, safe=0.92 if game == "lure" else 5.0, gamma=0.95)
         best = optimal_q(mdp).q

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Sequence, Tuple
 
 import numpy as np
 from scipy.optimize import nnls
 
-from .tables import TIE, ranks
+from .tables import TIE
 
 Orders = Tuple[np.ndarray, ...]  # per agent: [n, n] bool, True where a is below b
 
 
-def total_orders(table: np.ndarray) -> Orders:
-    """Per agent the total order of a monotonic table's slices."""
-    orders = []
-    for lowest_first in ranks(table):
-        position = np.argsort(lowest_first)
-        orders.append(position[:, None] < position[None, :])
-    return tuple(orders)
+def total_orders(lowest_first: Sequence[np.ndarray]) -> Orders:
+    """Total orders, from each agent's actions listed from the lowest to the highest."""
+    positions = [np.argsort(actions) for actions in lowest_first]
+    return tuple(p[:, None] < p[None, :] for p in positions)
 
 
 class Isotonic:

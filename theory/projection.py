@@ -33,6 +33,7 @@ from .tables import (
     check_table,
     decentralised_actions,
     greedy_actions,
+    ranks,
 )
 
 
@@ -115,43 +116,47 @@ def central_weights(payoff: np.ndarray, alpha: float) -> np.ndarray:
     return weights
 
 
-def project_central(payoff: np.ndarray, alpha: float) -> Projection:
-    """Pi_w with the idealised central weighting (Eq. 6)."""
-    payoff = check_table(payoff)
-    return project(payoff, central_weights(payoff, alpha))
+WEIGHTINGS = ("uniform", "central", "optimistic")
 
 
-def project_optimistic(payoff: np.ndarray, alpha: float) -> Projection:
-    """Pi_w with the optimistic weighting (Eq. 7): 1 where Q_tot < Q, else alpha.
+def weights_by_sign(
+    payoff: np.ndarray, weighting: str, alpha: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of a joint action whose fit is too low, and of one too high.
 
-    The weights depend on the projection itself. Per choice of orders this is
+    They differ for the optimistic weighting alone (Eq. 7: 1 where Q_tot < Q, else
+    alpha). It depends on the projection itself, but per choice of orders that is
     asymmetric least squares: strictly convex, so with one minimiser.
     """
-    payoff = check_table(payoff)
-    one = np.ones(payoff.shape)
-    return _minimise(payoff, one, check_alpha(alpha) * one)
-
-
-def project_uniform(payoff: np.ndarray, alpha: float = 1.0) -> Projection:
-    """Pi_Qmix; ``alpha`` is accepted, and without effect, as for the other two."""
-    check_alpha(alpha)
-    return project(payoff)
-
-
-WEIGHTINGS = {
-    "uniform": project_uniform,
-    "central": project_central,
-    "optimistic": project_optimistic,
-}
+    if weighting not in WEIGHTINGS:
+        raise unknown("weighting", weighting, WEIGHTINGS)
+    one, rest = np.ones(payoff.shape), np.full(payoff.shape, check_alpha(alpha))
+    if weighting == "optimistic":
+        return one, rest
+    both = central_weights(payoff, alpha) if weighting == "central" else one
+    return both, both
 
 
 def weighted_projection(
     payoff: np.ndarray, weighting: str, alpha: float
 ) -> Projection:
-    """Pi_w by the weighting's name: uniform, central (Eq. 6), optimistic (Eq. 7)."""
-    if weighting not in WEIGHTINGS:
-        raise unknown("weighting", weighting, WEIGHTINGS)
-    return WEIGHTINGS[weighting](payoff, alpha)
+    """Pi_w by the weighting's name: uniform, central (Eq. 6), optimistic (Eq. 7).
+
+    Section 4 of the paper. ``uniform`` is Pi_Qmix, whatever alpha. Returns and raises
+    as ``project`` does.
+    """
+    payoff = check_table(payoff)
+    return _minimise(payoff, *weights_by_sign(payoff, weighting, alpha))
+
+
+def project_central(payoff: np.ndarray, alpha: float) -> Projection:
+    """Pi_w with the idealised central weighting (Eq. 6)."""
+    return weighted_projection(payoff, "central", alpha)
+
+
+def project_optimistic(payoff: np.ndarray, alpha: float) -> Projection:
+    """Pi_w with the optimistic weighting (Eq. 7)."""
+    return weighted_projection(payoff, "optimistic", alpha)
 
 
 def check_alpha(alpha: float) -> float:
@@ -166,8 +171,7 @@ def check_alpha(alpha: float) -> float:
 
 def _minimise(payoff: np.ndarray, under: np.ndarray, over: np.ndarray) -> Projection:
     """All minima of sum w (q - Q)^2, w = ``under`` where q < Q, else ``over``."""
-    shift, scale = payoff.mean(), max(np.ptp(payoff), np.finfo(float).tiny)
-    problem = Isotonic((payoff - shift) / scale, under, over)
+    problem = Isotonic(standardised(payoff), under, over)
     lightest = float(min(under.min(), over.min()))
     best, tables = math.inf, []
     for bound, table in _finished_nodes(problem):
@@ -178,12 +182,17 @@ def _minimise(payoff: np.ndarray, under: np.ndarray, over: np.ndarray) -> Projec
         if not any(np.abs(table - other).max() < 1e-7 for other in tables):
             tables.append(table)
     tables.sort(key=lambda t: tuple(np.round(-t.ravel(), 7)))
-    exact = tuple(_pool_again(t, payoff, problem.weights(t)) for t in tables)
+    exact = tuple(pool_again(t, payoff, problem.weights(t)) for t in tables)
     loss = np.sum(problem.weights(tables[0]) * (exact[0] - payoff) ** 2)
     return Projection(payoff, exact, float(loss))
 
 
-def _pool_again(
+def standardised(payoff: np.ndarray) -> np.ndarray:
+    """Mean 0 and range 1, so that tolerances mean the same for every payoff."""
+    return (payoff - payoff.mean()) / max(np.ptp(payoff), np.finfo(float).tiny)
+
+
+def pool_again(
     table: np.ndarray, payoff: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """The same level sets in the payoff's own units, free of rescaling errors."""
@@ -204,7 +213,7 @@ def _finished_nodes(problem: Isotonic) -> Iterator[tuple[float, np.ndarray]]:
         bound, _, orders, table = heapq.heappop(heap)
         crossing = problem.worst_crossing(table)
         if crossing is None:
-            yield bound, problem.fit(total_orders(table), table)
+            yield bound, problem.fit(total_orders(ranks(table)), table)
             continue
         agent, low, high = crossing
         for a, b in ((low, high), (high, low)):

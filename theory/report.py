@@ -12,6 +12,7 @@ from .tables import JointAction, decentralised_actions, greedy_actions, is_monot
 from .thresholds import CRITERIA, SMALLEST_ALPHA, largest_alpha
 
 WIDTH = 88
+LOCAL = 8  # local optima listed per weighting
 SCAN = (1.0, 0.75, 0.5, 0.2, 0.1, 0.05, 0.01, 0.001)
 
 
@@ -19,7 +20,7 @@ def short(value: float) -> str:
     return f"{round(float(value), 10) + 0.0:.4g}"
 
 
-def actions(actions: Sequence[JointAction]) -> str:
+def joint(actions: Sequence[JointAction]) -> str:
     text = " ".join("(" + ",".join(str(i) for i in u) + ")" for u in actions[:4])
     return text + (f" +{len(actions) - 4}" if len(actions) > 4 else "")
 
@@ -67,9 +68,9 @@ def print_summary(found: dict[str, Projection], thresholds: bool) -> None:
         print(f"{name:<11}loss {short(projection.loss)}, {_verdict(projection)}")
         for number in range(min(len(projection.tables), 4)):
             greedy, choices = projection.greedy()[number], projection.choices()[number]
-            print(f"{'':<11}argmax {actions(greedy)}; agents play {actions(choices)}")
+            print(f"{'':<11}argmax {joint(greedy)}; agents play {joint(choices)}")
     payoff = found["uniform"].payoff
-    print(f"{'optimal':<11}{actions(greedy_actions(payoff))}")
+    print(f"{'optimal':<11}{joint(greedy_actions(payoff))}")
     if thresholds:
         print_thresholds(payoff)
 
@@ -97,9 +98,21 @@ def print_thresholds(payoff: np.ndarray) -> None:
             print(f"{weighting:<12}{criterion:<9}{marks}   {largest}")
 
 
+def print_local(local: dict[str, list[Projection]]) -> None:
+    """Per weighting its local optima by loss: their argmax, and what agents play."""
+    for name, optima in local.items():
+        print(f"\n{name}: {len(optima)} local optima")
+        for projection in optima[:LOCAL]:
+            greedy, choices = projection.greedy()[0], projection.choices()[0]
+            loss = f"  loss {short(projection.loss):<10}"
+            print(f"{loss}argmax {joint(greedy)}; agents play {joint(choices)}")
+        if len(optima) > LOCAL:
+            print(f"  ... and {len(optima) - LOCAL} of higher loss")
+
+
 def plain(value: object) -> str:
     if isinstance(value, list):
-        return actions(value)
+        return joint(value)
     if isinstance(value, float):
         return short(value)
     return str(value)

@@ -138,3 +138,10 @@ def test_without_matplotlib_the_figure_is_an_error_only_if_asked_for(
     assert "no figure: matplotlib is not installed" in out
     assert main(["paper", "--no-thresholds", "--figure", "a.png"]) == 2
     assert "figures need matplotlib" in capsys.readouterr().err
+
+
+def test_local_optima_are_listed_by_loss(capsys):
+    out = printed(capsys, "paper", "--local", "--no-figure", "--no-thresholds")
+    listed = out.split("uniform: 16 local optima\n")[1].splitlines()
+    assert listed[0] == "  loss 288       argmax (0,0); agents play (0,0)"
+    assert listed[3].startswith("  loss 320       argmax (1,1) (1,2) (2,1) (2,2)")

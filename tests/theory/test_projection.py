@@ -191,7 +191,8 @@ def test_tiny_weights_stay_exact(alpha):
     tables = normal_tables((3, 3), 20, seed=6)
     weights = np.stack([central_weights(table, alpha) for table in tables])
     for payoff, loss in zip(tables, brute_force(tables, weights)[0]):
-        assert project_central(payoff, alpha).loss / alpha == pytest.approx(loss / alpha)
+        found = project_central(payoff, alpha).loss
+        assert found / alpha == pytest.approx(loss / alpha)
 
 
 def test_the_fallback_solver_agrees_with_scipy(monkeypatch):
