@@ -1,26 +1,32 @@
 """Weightings w(s, u) of the QMIX loss: a registry of pure functions.
 
-Each takes `WeightingInputs` and returns weights [B, T, 1] in (0, 1]. To add one::
+Each takes `WeightingInputs` and returns weights [B, T, 1] in [0, 1]. To add one::
 
-    from wqmix.weightings import register, full_or_alpha
+    from wqmix.weighting import register, full_or_alpha
 
     @register("mine")
     def mine(x):
         \"\"\"One line for `wqmix list`.\"\"\"
         return full_or_alpha(x.target > 0, x)
 
-after which `weighting: mine` selects it. `B` episodes, `T` transitions.
+after which `weighting: mine` selects it. An installed package needs no import by the
+user: its entry point `mine` in the group `wqmix.weightings` names such a function.
+
+`B` episodes, `T` transitions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Dict
+from importlib import metadata
+from typing import Callable, Dict, List, Optional, Set
 
 import torch
 from torch import Tensor
 
 from .errors import ConfigError
+
+ENTRY_POINTS = "wqmix.weightings"
 
 
 @dataclass(frozen=True)
@@ -33,45 +39,106 @@ class WeightingInputs:
         greedy_value: v = Q̂*⁻(s, û), target networks at the greedy joint action
             [B, T, 1].
         is_greedy_joint: whether every agent's u equals û [B, T, 1], bool.
+        alpha: α at this time.
+        temperature: τ, the width of the softened steps.
+        t_env: environment steps so far, for schedules of one's own.
         is_optimal_joint: call it for whether u maximises Q̂*(s, ·) over all available
-            joint actions [B, T, 1], bool; enumerates them, so it costs.
-        alpha: α.
-        t_env: environment steps so far, for schedules.
+            joint actions [B, T, 1], bool; enumerates them, so it costs. None where the
+            learner has no Q̂*.
+        is_potentially_optimal: call it for whether POW's recogniser takes u for
+            potentially optimal [B, T, 1], bool. None but in the learner that has one.
     """
 
     q_tot: Tensor
     target: Tensor
     greedy_value: Tensor
     is_greedy_joint: Tensor
-    is_optimal_joint: Callable[[], Tensor]
     alpha: float
+    temperature: float
     t_env: int
+    is_optimal_joint: Optional[Callable[[], Tensor]] = None
+    is_potentially_optimal: Optional[Callable[[], Tensor]] = None
 
 
 Weighting = Callable[[WeightingInputs], Tensor]
 WEIGHTINGS: Dict[str, Weighting] = {}
+NEEDS: Dict[str, str] = {}  # weighting → the one of LEARNERS_OF that it needs
+ALPHA_MAY_BE_ZERO: Set[str] = set()
+LEARNERS_OF = {
+    "is_optimal_joint": "Q̂*: use wqmix_learner (--config=cw_qmix)",
+    "is_potentially_optimal": "a recogniser Q_r: use --config=pow_qmix",
+}
 
 
-def register(name: str) -> Callable[[Weighting], Weighting]:
+def register(
+    name: str, needs: Optional[str] = None, alpha_may_be_zero: bool = False
+) -> Callable[[Weighting], Weighting]:
     """Decorate a weighting to make `weighting: name` select it.
+
+    Args:
+        name: what the YAML says.
+        needs: the input of `WeightingInputs` without which it cannot work, if any.
+        alpha_may_be_zero: whether α = 0 is accepted.
 
     Raises:
         ConfigError: the name is taken.
     """
 
     def add(function: Weighting) -> Weighting:
-        if name in WEIGHTINGS:
+        if WEIGHTINGS.setdefault(name, function) is not function:
             raise ConfigError(f"weighting {name!r} is registered already")
-        WEIGHTINGS[name] = function
+        if needs is not None:
+            NEEDS[name] = needs
+        if alpha_may_be_zero:
+            ALPHA_MAY_BE_ZERO.add(name)
         return function
 
     return add
+
+
+def find(name: str) -> Weighting:
+    """Return a weighting; one of an installed package is imported now.
+
+    Raises:
+        ConfigError: the package's function cannot be imported.
+    """
+    if name not in WEIGHTINGS:
+        point = _entry_points()[name]
+        try:
+            function = point.load()
+        except Exception as error:  # whatever a foreign module raises
+            raise ConfigError(
+                f"weighting {name!r}: its package's entry point {point.value!r} cannot "
+                f"be loaded ({type(error).__name__}: {error})"
+            ) from error
+        WEIGHTINGS.setdefault(name, function)
+    return WEIGHTINGS[name]
+
+
+def names() -> List[str]:
+    """Return the names of all weightings, those of installed packages included."""
+    return sorted({*WEIGHTINGS, *_entry_points()})
+
+
+def _entry_points() -> Dict[str, metadata.EntryPoint]:
+    found = metadata.entry_points()
+    if hasattr(found, "select"):  # Python 3.10 on
+        return {point.name: point for point in found.select(group=ENTRY_POINTS)}
+    return {point.name: point for point in found.get(ENTRY_POINTS, ())}
 
 
 def full_or_alpha(is_full: Tensor, x: WeightingInputs) -> Tensor:
     """Return 1 where `is_full` [B, T, 1] and α elsewhere, typed as the target."""
     one = torch.ones((), dtype=x.target.dtype, device=x.target.device)
     return torch.where(is_full, one, one * x.alpha)
+
+
+def soft_step(excess: Tensor, x: WeightingInputs) -> Tensor:
+    """Return α + (1 − α) σ(excess / τ): the step at 0 of `full_or_alpha`, softened."""
+    return x.alpha + (1 - x.alpha) * torch.sigmoid(excess / x.temperature)
+
+
+# The paper's ----------------------------------------------------------------
 
 
 @register("cw")
@@ -86,7 +153,7 @@ def optimistically_weighted(x: WeightingInputs) -> Tensor:
     return full_or_alpha(x.q_tot < x.target, x)
 
 
-@register("ideal")
+@register("ideal", needs="is_optimal_joint")
 def idealised_central(x: WeightingInputs) -> Tensor:
     """Idealised central: 1 where u maximises Q̂* over all joint actions (Eq. 6)."""
     return full_or_alpha(x.is_optimal_joint(), x)
@@ -94,5 +161,33 @@ def idealised_central(x: WeightingInputs) -> Tensor:
 
 @register("uniform")
 def uniform(x: WeightingInputs) -> Tensor:
-    """1 everywhere: QMIX's own projection, with targets from Q̂* (ablation)."""
+    """1 everywhere: QMIX's own projection (ablation)."""
     return torch.ones_like(x.target)
+
+
+# Beyond it (docs/weightings.md) ---------------------------------------------
+
+
+@register("soft_cw")
+def softened_central(x: WeightingInputs) -> Tensor:
+    """CW with a smooth step: 1 at û, else α + (1 − α) σ((y − Q̂*⁻(s, û)) / τ)."""
+    soft = soft_step(x.target - x.greedy_value, x)
+    return torch.where(x.is_greedy_joint, torch.ones_like(soft), soft)
+
+
+@register("soft_ow")
+def softened_optimistic(x: WeightingInputs) -> Tensor:
+    """OW with a smooth step: α + (1 − α) σ((y − Q_tot(s, u)) / τ)."""
+    return soft_step(x.target - x.q_tot, x)
+
+
+@register("pow", needs="is_potentially_optimal", alpha_may_be_zero=True)
+def potentially_optimal(x: WeightingInputs) -> Tensor:
+    """POW: 1 where a recogniser takes u for potentially optimal (Huang et al. 2026)."""
+    return full_or_alpha(x.is_potentially_optimal(), x)
+
+
+@register("greedy", alpha_may_be_zero=True)
+def greedy_only(x: WeightingInputs) -> Tensor:
+    """1 where every agent took its greedy action: with α = 0, all or nothing."""
+    return full_or_alpha(x.is_greedy_joint, x)
