@@ -8,57 +8,52 @@ the YAML files are the only place where a value comes from.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Callable, ClassVar, FrozenSet, Mapping, Optional, Type, TypeVar
 
+from . import weightings
 from .errors import ConfigError, nearest
 from .modules.agents import CENTRAL_AGENTS
 from .modules.mixers import CENTRAL_MIXERS
-from .weightings import WEIGHTINGS
+from .schedules import SCHEDULES, scheduled
 
 UNROLLS = ("auto", "step")
 CENTRAL_INPUTS = ("obs", "state")
 TARGET_UPDATE_UNITS = ("episodes", "steps", "soft")
 
 
+Settings = TypeVar("Settings", bound="LearnerSettings")
+
+
 @dataclass(frozen=True)
-class WQMixSettings:
-    """The keys that Weighted QMIX adds to a QMIX configuration (symbols: the paper's).
+class LearnerSettings:
+    """The keys of every learner of ours (symbols: the paper's).
 
     Attributes:
         weighting: name of w(s, u), see `wqmix.weightings` (`cw`: Eq. 12, `ow`: Eq. 13).
-        alpha: α in (0, 1], the weight of the other joint actions.
-        qmix_loss: coefficient of the weighted QMIX loss (Eq. 10).
-        central_loss: coefficient of the loss of Q̂* (Eq. 11); 0: no Q̂*, the targets
-            bootstrap from the target Q_tot (an ablation).
-        central_mixer: the unrestricted mixer of Q̂*, `ff` or `atten`.
-        central_mixing_embed_dim: width of its hidden layers.
-        central_hypernet_embed: width of the hidden layer of the attention network.
-        central_agent: per-agent network of Q̂*.
-        central_rnn_hidden_dim: its hidden size H.
-        central_action_embed: E, outputs per action.
-        central_inputs: `obs` or `state`, what that network sees.
-        ideal_max_joint_actions: `weighting: ideal` refuses more joint actions.
+        alpha: α in (0, 1], the weight of the other joint actions; with a schedule, its
+            value at the start.
+        alpha_schedule: `constant`, `linear` or `exponential` over environment steps.
+        alpha_finish: α from `alpha_anneal_time` on (not if constant).
+        alpha_anneal_time: environment steps.
+        weighting_temperature: τ of the softened weightings, in units of the return.
         unroll: `auto` (whole sequences at once where verified) or `step`.
-        diagnostics: log the share of greedy steps, Q̂* − Q_tot and more.
     """
 
     weighting: str
     alpha: float
-    qmix_loss: float
-    central_loss: float
-    central_mixer: str
-    central_mixing_embed_dim: int
-    central_hypernet_embed: int
-    central_agent: str
-    central_rnn_hidden_dim: int
-    central_action_embed: int
-    central_inputs: str
-    ideal_max_joint_actions: int
+    alpha_schedule: str
+    alpha_finish: float
+    alpha_anneal_time: int
+    weighting_temperature: float
     unroll: str
-    diagnostics: bool
+
+    # What the learner can tell a weighting (fields of `WeightingInputs`).
+    judges: ClassVar[FrozenSet[str]] = frozenset()
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], source: str) -> WQMixSettings:
+    def from_config(
+        cls: Type[Settings], config: Mapping[str, Any], source: str
+    ) -> Settings:
         """Read and check our keys.
 
         Args:
@@ -78,27 +73,85 @@ class WQMixSettings:
         settings._check(source)
         return settings
 
+    def alpha_at(self, t_env: int) -> float:
+        """Return α after `t_env` environment steps."""
+        return scheduled(
+            self.alpha_schedule,
+            self.alpha,
+            self.alpha_finish,
+            t_env,
+            self.alpha_anneal_time,
+        )
+
     def _check(self, source: str) -> None:
-        choices = {
-            "weighting": WEIGHTINGS,
-            "central_mixer": CENTRAL_MIXERS,
-            "central_agent": CENTRAL_AGENTS,
-            "central_inputs": CENTRAL_INPUTS,
-            "unroll": UNROLLS,
-        }
-        for key, accepted in choices.items():
-            check_choice(key, getattr(self, key), accepted, source)
-        if not 0.0 < self.alpha <= 1.0:
-            raise ConfigError(f"{source}: alpha={self.alpha} is outside (0, 1]")
-        for key in ("qmix_loss", "central_loss"):
-            if not getattr(self, key) >= 0.0:
-                raise ConfigError(
-                    f"{source}: {key}={getattr(self, key)} is not zero or more"
-                )
+        check_choice("weighting", self.weighting, weightings.names(), source)
+        check_choice("alpha_schedule", self.alpha_schedule, SCHEDULES, source)
+        check_choice("unroll", self.unroll, UNROLLS, source)
+        needed = weightings.NEEDS.get(self.weighting)
+        if needed is not None and needed not in self.judges:
+            remedy = weightings.LEARNERS_OF[needed]
+            raise ConfigError(f"{source}: weighting={self.weighting!r} needs {remedy}")
+        may_be_zero = self.weighting in weightings.ALPHA_MAY_BE_ZERO
+        may_be_zero = may_be_zero and self.alpha_schedule != "exponential"
+        for key in ("alpha", "alpha_finish"):
+            value = getattr(self, key)
+            if not (0.0 < value <= 1.0 or (may_be_zero and value == 0.0)):
+                interval = "[0, 1]" if may_be_zero else "(0, 1]"
+                raise ConfigError(f"{source}: {key}={value} is outside {interval}")
+        check_above_zero("weighting_temperature", self.weighting_temperature, source)
         for field in fields(self):
             if field.type == "int" and getattr(self, field.name) < 1:
                 value = getattr(self, field.name)
                 raise ConfigError(f"{source}: {field.name}={value} is not positive")
+
+
+@dataclass(frozen=True)
+class WQMixSettings(LearnerSettings):
+    """The keys that Weighted QMIX adds to a QMIX configuration.
+
+    Attributes:
+        qmix_loss: coefficient of the weighted QMIX loss (Eq. 10).
+        central_loss: coefficient of the loss of Q̂* (Eq. 11); 0: no Q̂*, the targets
+            bootstrap from the target Q_tot (an ablation).
+        central_mixer: the unrestricted mixer of Q̂*, `ff` or `atten`.
+        central_mixing_embed_dim: width of its hidden layers.
+        central_hypernet_embed: width of the hidden layer of the attention network.
+        central_agent: per-agent network of Q̂*.
+        central_rnn_hidden_dim: its hidden size H.
+        central_action_embed: E, outputs per action.
+        central_inputs: `obs` or `state`, what that network sees.
+        ideal_max_joint_actions: `weighting: ideal` refuses more joint actions.
+        diagnostics: log the share of greedy steps, Q̂* − Q_tot and more.
+        diagnostics_joint_actions: joint actions per state that this looks at: all, if
+            there are no more, else so many drawn at random.
+    """
+
+    qmix_loss: float
+    central_loss: float
+    central_mixer: str
+    central_mixing_embed_dim: int
+    central_hypernet_embed: int
+    central_agent: str
+    central_rnn_hidden_dim: int
+    central_action_embed: int
+    central_inputs: str
+    ideal_max_joint_actions: int
+    diagnostics: bool
+    diagnostics_joint_actions: int
+
+    judges: ClassVar[FrozenSet[str]] = frozenset({"is_optimal_joint"})
+
+    def _check(self, source: str) -> None:
+        super()._check(source)
+        choices = {
+            "central_mixer": CENTRAL_MIXERS,
+            "central_agent": CENTRAL_AGENTS,
+            "central_inputs": CENTRAL_INPUTS,
+        }
+        for key, accepted in choices.items():
+            check_choice(key, getattr(self, key), accepted, source)
+        for key in ("qmix_loss", "central_loss"):
+            check_not_negative(key, getattr(self, key), source)
 
 
 @dataclass(frozen=True)
@@ -165,6 +218,18 @@ def check_choice(key: str, value: Any, accepted: Any, source: str) -> None:
         names = ", ".join(sorted(accepted))
         hint = nearest(value, accepted)
         raise ConfigError(f"{source}: {key}={value!r} is not one of {names}{hint}")
+
+
+def check_not_negative(key: str, value: float, source: str) -> None:
+    """Raise ConfigError unless a number is zero or more."""
+    if not 0.0 <= value < float("inf"):
+        raise ConfigError(f"{source}: {key}={value} is not zero or more")
+
+
+def check_above_zero(key: str, value: float, source: str) -> None:
+    """Raise ConfigError unless a number is more than zero."""
+    if not 0.0 < value < float("inf"):
+        raise ConfigError(f"{source}: {key}={value} is not more than zero")
 
 
 def _check_range(key: str, value: float, most: float, source: str) -> None:

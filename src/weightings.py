@@ -85,8 +85,9 @@ def register(
     """
 
     def add(function: Weighting) -> Weighting:
-        if WEIGHTINGS.setdefault(name, function) is not function:
+        if name in WEIGHTINGS:
             raise ConfigError(f"weighting {name!r} is registered already")
+        WEIGHTINGS[name] = function
         if needs is not None:
             NEEDS[name] = needs
         if alpha_may_be_zero:

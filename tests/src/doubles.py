@@ -14,6 +14,10 @@ from wqmix.settings import HostSettings, TargetUpdate
 OURS = dict(
     weighting="cw",
     alpha=0.25,
+    alpha_schedule="constant",
+    alpha_finish=0.25,
+    alpha_anneal_time=100,
+    weighting_temperature=1.0,
     qmix_loss=1.0,
     central_loss=1.0,
     central_mixer="ff",
@@ -26,6 +30,7 @@ OURS = dict(
     ideal_max_joint_actions=1000,
     unroll="auto",
     diagnostics=False,
+    diagnostics_joint_actions=64,
 )
 SIZES = dict(n_agents=3, n_actions=4, state_shape=5, obs_shape=6)
 

@@ -22,9 +22,11 @@ def inputs(alpha=0.1):
         target=column(2.0, 4.0, 2.0, 1.0, 8.0, -2.0),
         greedy_value=column(3.0, 3.0, 2.0, 1.5, 9.0, -1.0),
         is_greedy_joint=column(False, False, False, True, False, False),
-        is_optimal_joint=lambda: column(True, False, False, False, True, False),
         alpha=alpha,
+        temperature=1.0,
         t_env=0,
+        is_optimal_joint=lambda: column(True, False, False, False, True, False),
+        is_potentially_optimal=lambda: column(False, True, False, True, True, False),
     )
 
 
