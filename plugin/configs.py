@@ -37,7 +37,7 @@ class Choice:
     Attributes:
         value: what the host is handed.
         settings: reads what is in it.
-        is_ours: an algorithm that inherits, resolved.
+        is_ours: an algorithm that our learner runs, resolved.
         game: the name of a game of ours that the host has to be given.
     """
 
@@ -119,23 +119,31 @@ class ConfigFiles:
             values["learner"] = self.learner
         return merged(self.host.fallbacks, values)
 
+    def ours(self) -> List[str]:
+        """Return the names of ours that can be resolved here."""
+        paths = [OUR_CONFIGS / f"{name}.yaml" for name in our_names()]
+        return [path.stem for path in paths if self.can_resolve(path)]
+
     def can_resolve(self, path: Path) -> bool:
         """Whether the host has what an algorithm inherits (not all have `qmix_ns`)."""
-        parent = read_yaml(path).get("inherit")
-        if parent is None or parent in our_names():
-            return parent is None or self.can_resolve(OUR_CONFIGS / f"{parent}.yaml")
-        return self._host_parent(parent).is_file()
+        return all(
+            self.can_resolve(OUR_CONFIGS / f"{parent}.yaml")
+            if parent in our_names()
+            else self._host_parent(parent).is_file()
+            for parent in parents(read_yaml(path))
+        )
 
     def _inherited(self, path: Path, heirs: Tuple[Path, ...]) -> Dict[str, Any]:
         if path in heirs:
             chain = " → ".join(heir.name for heir in (*heirs, path))
             raise ConfigError(f"{path}: inherits from itself ({chain})")
         values = read_yaml(path)
-        parent = values.pop("inherit", None)
-        if parent is None:
-            return values
-        inherited = self._inherited(self._parent(parent, path), (*heirs, path))
-        return merged(inherited, values)
+        inherited = [
+            self._inherited(self._parent(parent, path), (*heirs, path))
+            for parent in parents(values)
+        ]
+        values.pop("inherit", None)
+        return merged(*inherited, values)
 
     def _parent(self, name: str, heir: Path) -> Path:
         """Return the file that `inherit: name` means in `heir`."""
@@ -159,24 +167,22 @@ class ConfigFiles:
         The host's own files are left to the host, under their own names.
         """
         path = self.locate(kind, name)
-        if kind == "algs" and name in our_names():
-            return self._choose_ours(name, path)
-        is_path = Path(name).is_absolute()
-        if path == self.host_file(kind, bare(name)) and not is_path:
+        is_ours = kind == "algs" and name in our_names()
+        is_hosts = path == self.host_file(kind, bare(name)) and not is_ours
+        if is_hosts and not Path(name).is_absolute():
             return Choice(bare(name), lambda: read_yaml(path))
         settings = read_yaml(path)
-        if kind == "algs" and "inherit" in settings:
-            return self._choose_ours(name, path)
+        if kind == "algs" and parents(settings):
+            return self._choose_heir(name, path)
         if kind == "envs" and path.parent == OUR_ENVS:
             settings = environments.for_host(settings)
-            game = name
-        else:
-            game = None
-            if "=" not in str(path) and path.suffix == ".yaml":
-                return Choice(str(path.with_suffix("")), lambda: settings)
-        return Choice(self.write(settings, path.stem), lambda: settings, game=game)
+            written = self.write(settings, path.stem)
+            return Choice(written, lambda: settings, game=name)
+        readable = "=" not in str(path) and path.suffix == ".yaml"
+        value = str(path)[: -len(".yaml")] if readable else self.write(settings, name)
+        return Choice(value, lambda: settings)
 
-    def _choose_ours(self, name: str, path: Path) -> Choice:
+    def _choose_heir(self, name: str, path: Path) -> Choice:
         if self.shadows(path, name):
             note(
                 f"--config={name} is wqmix's; {self.host.title}'s own file of that "
@@ -184,7 +190,8 @@ class ConfigFiles:
             )
         settings = self.resolve(path)
         written = self.write(settings, path.stem)
-        return Choice(written, lambda: settings, is_ours=True)
+        is_ours = settings.get("learner") == self.learner
+        return Choice(written, lambda: settings, is_ours=is_ours)
 
     def shadows(self, path: Path, name: str) -> bool:
         """Whether the host has a file of this name that is not this file."""
@@ -195,9 +202,15 @@ class ConfigFiles:
         """Write settings to a temporary YAML; return its path without `.yaml`."""
         if self._folder is None:
             self._folder = temporary_folder()
-        path = self._folder / f"{stem.replace('=', '-')}.yaml"
+        path = self._folder / f"{Path(stem).stem.replace('=', '-')}.yaml"
         path.write_text(dump_yaml(values), encoding="utf-8")
         return str(path.with_suffix(""))
+
+
+def parents(settings: Dict[str, Any]) -> List[str]:
+    """Return the names after `inherit:`, one or a list, later ones winning."""
+    named = settings.get("inherit") or []
+    return [str(name) for name in (named if isinstance(named, list) else [named])]
 
 
 def bare(name: str) -> str:
@@ -214,7 +227,7 @@ def our_envs() -> List[str]:
 def our_names() -> List[str]:
     """Return the names of our own algorithms: the YAMLs that inherit."""
     return sorted(
-        path.stem for path in OUR_CONFIGS.glob("*.yaml") if "inherit" in read_yaml(path)
+        path.stem for path in OUR_CONFIGS.glob("*.yaml") if parents(read_yaml(path))
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any, Callable, List
 
 from ..errors import WQMixError
 from . import command_line, detect, registration, shims
-from .configs import OUR_CONFIGS, ConfigFiles, our_names
+from .configs import OUR_CONFIGS, ConfigFiles
 from .hosts import HostAdapter
 
 TRAINED = "wqmix doctor: one training step done"
@@ -88,7 +88,8 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
         target, start = detect.module_target(module), ["-m", module]
     host = detect.detect(target.root, arguments.host)
     files = ConfigFiles(host, target.root, registration.learner_key(target.root))
-    algorithms = [host.aliases.get("qmix", "qmix"), *our_names()]
+    ours = files.ours()
+    algorithms = [host.aliases.get("qmix", "qmix"), *ours]
     prefix = ["--host", arguments.host] if arguments.host else []
     runs = [
         Run.start([*prefix, *start], name, arguments.env_config) for name in algorithms
@@ -99,7 +100,7 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
         Row("shims", shim_names(host, target)),
         Row("names", taken_names(files)),
     ]
-    rows += [config_row(files, name, arguments.env_config) for name in our_names()]
+    rows += [config_row(files, name, arguments.env_config) for name in ours]
     return rows + [run.row() for run in runs]
 
 
@@ -127,7 +128,7 @@ def taken_names(files: ConfigFiles) -> str:
     """Return which names the host uses too, and what ours are then."""
     shadowed = [
         name
-        for name in our_names()
+        for name in files.ours()
         if files.shadows(OUR_CONFIGS / f"{name}.yaml", name)
     ]
     lines = [f"--config=host:{name} is the host's own {name}" for name in shadowed]

@@ -8,7 +8,7 @@ from typing import List, Optional
 
 from ..errors import ConfigError, WQMixError
 from . import detect, registration
-from .configs import OUR_CONFIGS, ConfigFiles, dump_yaml, our_names
+from .configs import OUR_CONFIGS, ConfigFiles, dump_yaml
 from .notes import note
 
 HEADER = "# Written by `wqmix export-configs` from "
@@ -63,8 +63,7 @@ def export(root: Path, folder: Path, host_name: Optional[str]) -> None:
     files = ConfigFiles(host, root, registration.learner_key(root))
     resolved = {
         name: files.resolve(OUR_CONFIGS / f"{name}.yaml")
-        for name in our_names()
-        if files.can_resolve(OUR_CONFIGS / f"{name}.yaml")
+        for name in files.ours()
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in resolved.items():

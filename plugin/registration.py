@@ -1,6 +1,6 @@
-"""Our learner in the host's own `learners.REGISTRY`.
+"""Our learners in the host's own `learners.REGISTRY`.
 
-The entry is made the moment the host has imported its `learners` package, not by an
+The entries are made the moment the host has imported its `learners` package, not by an
 import of ours: every random number that the host draws stays what it is without us.
 """
 
@@ -11,7 +11,7 @@ import functools
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 from ..errors import ConfigError, WQMixError
 from .hosts import HostAdapter
@@ -19,7 +19,8 @@ from .hosts.base import read_text
 from .imports import after_import
 from .notes import note
 
-LEARNER = "wqmix_learner"
+LEARNERS = ("wqmix_learner", "pow_qmix_learner")  # of `wqmix.learners.LEARNERS`
+LEARNER = LEARNERS[0]
 LEARNER_BESIDE = "wqmix_plugin_learner"  # where the host has a `wqmix_learner` itself
 GUARDED = ("train", "cuda", "save_models", "load_models")
 
@@ -34,16 +35,21 @@ def learner_key(root: Path) -> str:
 
 
 def register_on_import(host: HostAdapter, key: str) -> None:
-    """Register our learner when the host imports `learners`, or now if it has."""
+    """Register our learners when the host imports `learners`, or now if it has."""
     enter = functools.partial(register_in, host=host, key=key)
     after_import(host.module("learners"), enter)
 
 
 def register_in(learners: ModuleType, host: HostAdapter, key: str) -> None:
-    """Enter our learner into an imported `learners` package.
+    """Enter our learners into an imported `learners` package.
+
+    Args:
+        learners: the package.
+        host: its adapter.
+        key: the registry key of `wqmix_learner` there.
 
     Raises:
-        ConfigError: the package has no REGISTRY, or the key is the host's own.
+        ConfigError: the package has no REGISTRY, or a key is the host's own.
     """
     registry = getattr(learners, "REGISTRY", None)
     if not isinstance(registry, dict):
@@ -51,35 +57,44 @@ def register_in(learners: ModuleType, host: HostAdapter, key: str) -> None:
             f"{host.title}: {learners.__name__} has no dict named REGISTRY to enter "
             f"{key!r} into ({learners.__file__})"
         )
-    present = registry.get(key)
-    if present is None:
-        registry[key] = functools.partial(build_learner, host)
-    elif getattr(present, "func", None) is not build_learner:
-        raise ConfigError(
-            f"{host.title}: {learners.__name__}.REGISTRY has its own {key!r}, which "
-            "is not overwritten: rename it in the host"
-        )
+    keys = {name: key if name == LEARNER else name for name in LEARNERS}
+    for taken in keys.values():
+        if not _is_free_or_ours(registry, taken):
+            raise ConfigError(
+                f"{host.title}: {learners.__name__}.REGISTRY has its own {taken!r}, "
+                "which is not overwritten: rename it in the host"
+            )
+    for name, entered in keys.items():
+        registry[entered] = functools.partial(build_learner, host, name)
+
+
+def _is_free_or_ours(registry: Dict[str, Any], key: str) -> bool:
+    return getattr(registry.get(key, build_learner), "func", build_learner) is (
+        build_learner
+    )
 
 
 def build_learner(
-    host: HostAdapter, mac: Any, scheme: Any, logger: Any, args: Any
+    host: HostAdapter, name: str, mac: Any, scheme: Any, logger: Any, args: Any
 ) -> Any:
-    """Build `WQMixLearner` for a host: what its registry holds under our key.
+    """Build a learner of ours for a host: what its registry holds under our keys.
 
     A `WQMixError` in the constructor or in a method ends the process with one line.
     """
-    return or_one_line(_build)(host, mac, scheme, logger, args)
+    return or_one_line(_build)(host, name, mac, scheme, logger, args)
 
 
-def _build(host: HostAdapter, mac: Any, scheme: Any, logger: Any, args: Any) -> Any:
-    from ..learners.wqmix_learner import WQMixLearner
+def _build(
+    host: HostAdapter, name: str, mac: Any, scheme: Any, logger: Any, args: Any
+) -> Any:
+    from .. import learners
 
     check_scheme(host, scheme)
     ours = copy.copy(args)
     ours.wqmix_host = host.host_settings(vars(args))
-    learner = WQMixLearner(mac, scheme, logger, ours)
-    for name in GUARDED:
-        setattr(learner, name, or_one_line(getattr(learner, name)))
+    learner = learners.LEARNERS[name](mac, scheme, logger, ours)
+    for method in GUARDED:
+        setattr(learner, method, or_one_line(getattr(learner, method)))
     return learner
 
 

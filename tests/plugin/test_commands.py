@@ -9,8 +9,8 @@ import yaml
 
 from wqmix.__main__ import COMMANDS, main
 from wqmix.plugin import doctor, export, listing
-from wqmix.plugin.configs import our_names
-from wqmix.plugin.hosts import HOSTS
+from wqmix.plugin.configs import ConfigFiles, our_names
+from wqmix.plugin.hosts import EMBEDDED_ROOT, HOSTS
 from wqmix.weightings import WEIGHTINGS
 
 from .fakes import files_in, launch, make_host
@@ -116,6 +116,7 @@ def test_the_reason_is_found_in_the_output(output: str, expected: str) -> None:
 def test_the_embedded_host_is_well(tmp_path: Path) -> None:
     ended = launch(tmp_path, "doctor")
     assert ended.returncode == 0, ended.stdout
-    assert ended.stdout.count("one training step") == 1 + len(our_names())
+    ours = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, "wqmix_learner").ours()
+    assert ended.stdout.count("one training step") == 1 + len(ours)
     assert "FAIL" not in ended.stdout
     assert files_in(tmp_path) == []

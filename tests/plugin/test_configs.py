@@ -233,10 +233,35 @@ def test_the_embedded_hosts_files_lie_beside_ours() -> None:
 
 def test_all_of_ours_resolve_on_the_embedded_host() -> None:
     files = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, "wqmix_learner")
-    for name in our_names():
-        if files.can_resolve(files.locate("algs", name)):
-            rewrite(files, [f"--config={name}", "--env-config=matrix_game"])
-    assert {"cw_qmix", "ow_qmix"} <= set(our_names())
+    for name in files.ours():
+        rewrite(files, [f"--config={name}", "--env-config=matrix_game"])
+    assert {"cw_qmix", "ow_qmix"} <= set(files.ours())
+    assert "cw_qmix_ns" in set(our_names()) - set(files.ours())
+
+
+def test_unshared_parameters_come_from_the_hosts_qmix_ns(tmp_path: Path) -> None:
+    text = "name: qmix_ns\nlearner: q_learner\nmac: non_shared_mac\nmixer: qmix\n"
+    root = make_host(tmp_path, {"config/algs/qmix_ns.yaml": text})
+    files = ConfigFiles(detect(root), root, "wqmix_learner")
+    settings = written(rewrite(files, ["--config=ow_qmix_ns", OURS[1]]).argv[0])
+    assert (settings["mac"], settings["weighting"]) == ("non_shared_mac", "ow")
+    assert settings["learner"] == "wqmix_learner"
+    assert settings["central_agent"] == "central_rnn_ns"
+
+
+def test_a_host_without_qmix_ns_says_so(files: ConfigFiles) -> None:
+    with pytest.raises(ConfigError, match="inherits 'qmix_ns', but PyMARL has no"):
+        rewrite(files, ["--config=cw_qmix_ns", OURS[1]])
+
+
+def test_an_heir_of_the_hosts_own_is_the_hosts(
+    files: ConfigFiles, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("inherit: qmix\nlr: 0.1\n")
+    argv = rewrite(files, [f"--config={mine}", OURS[1], "with", "w=1"]).argv
+    assert written(argv[0])["lr"] == 0.1
+    assert argv[2:] == ["with", "w=1"]  # not ours to check or translate
 
 
 def test_a_game_of_ours_reads_as_the_hosts_mains_need(files: ConfigFiles) -> None:
