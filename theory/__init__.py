@@ -1,7 +1,7 @@
 """The operators of the paper on tables, exact. Needs numpy and scipy, never torch.
 
-Tables and greedy actions: ``tables``. The projections: ``projection`` (on ``isotonic``),
-and their ``local`` optima. MDPs and Eqs. 8, 9: ``operators``. Theorems 1 and 2:
-``thresholds``. What is printed and drawn: ``demos``, ``search``, ``report``,
-``figures``, ``cli``. See docs/theory.md.
+``tables``: what may be a payoff, greedy actions. ``projection`` (on ``isotonic``):
+Pi_w and its weightings; ``local``: its local optima. ``operators``: MDPs, Eqs. 8 and
+9. ``thresholds``: Theorems 1 and 2. ``demos``, ``search``, ``report``, ``figures`` and
+``cli``: what is printed and drawn. See docs/theory.md.
 """

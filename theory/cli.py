@@ -123,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     check_alpha(args.alpha)
+    if args.seed < 0:
+        raise TheoryError(f"--seed must not be negative, not {args.seed}")
     mode = args.search or args.demo or args.thresholds or args.list
     if args.payoff is not None and mode:
         raise TheoryError(f"give either a payoff ({args.payoff}) or a mode, not both")
@@ -148,6 +150,9 @@ def _show(args: argparse.Namespace) -> int:
     found = {
         name: weighted_projection(payoff, name, args.alpha) for name in WEIGHTINGS
     }
+    local = {}
+    if args.local:
+        local = {name: local_optima(payoff, name, args.alpha) for name in WEIGHTINGS}
     panels = [("payoff", payoff)]
     for name, projection in found.items():
         several = len(projection.tables) > 1
@@ -158,9 +163,7 @@ def _show(args: argparse.Namespace) -> int:
     print(f"alpha = {args.alpha:g}\n")
     print_panels(panels)
     print_summary(found, not args.no_thresholds)
-    if args.local:
-        local = {name: local_optima(payoff, name, args.alpha) for name in WEIGHTINGS}
-        print_local(local)
+    print_local(local)
     name = _slug(args.payoff)
     title = f"{name}, alpha = {args.alpha:g}"
     _figure(args, f"theory_{name}.png", draw_tables, panels, title)

@@ -19,6 +19,7 @@ JointAction = Tuple[int, ...]
 
 MAX_JOINT_ACTIONS = 128
 MAX_ORDERS = 2_000_000_000  # 8 x 8 takes seconds, 10 x 10 half a minute
+MAX_PAYOFF = 1e100
 TIE = 1e-9  # relative to the table's range: closer than this is equal
 
 
@@ -78,6 +79,8 @@ def check_table(payoff: np.ndarray) -> np.ndarray:
     if not np.isfinite(table).all():
         cell = tuple(int(i) for i in np.argwhere(~np.isfinite(table))[0])
         raise TheoryError(f"the payoff at joint action {cell} is {table[cell]}")
+    if np.abs(table).max() > MAX_PAYOFF:
+        raise TheoryError(f"payoffs beyond +-{MAX_PAYOFF:g} overflow when squared")
     return table
 
 
@@ -98,11 +101,19 @@ def check_shape(shape: Sequence[int]) -> None:
             "needs at least two actions"
         )
     cells = math.prod(shape)
-    orders = math.prod(math.factorial(n) for n in shape)
-    if cells > MAX_JOINT_ACTIONS or orders > MAX_ORDERS:
+    size = f"a {_by(shape)} payoff has {cells:,} joint actions"
+    instead = (
+        "; fewer actions, or train the networks on it instead (--config=ow_qmix with "
+        "the matrix game)"
+    )
+    if cells > MAX_JOINT_ACTIONS:
         raise TheoryError(
-            f"a {_by(shape)} payoff has {cells:,} joint actions and {orders:,} action "
-            f"orders, too many for an exact projection (limits {MAX_JOINT_ACTIONS} and "
-            f"{MAX_ORDERS:,}); fewer actions, or train the networks on it instead "
-            "(--config=ow_qmix with the matrix game)"
+            f"{size}, too many for an exact projection (limit {MAX_JOINT_ACTIONS})"
+            + instead
+        )
+    orders = math.prod(math.factorial(n) for n in shape)
+    if orders > MAX_ORDERS:
+        raise TheoryError(
+            f"{size} and {orders:,} action orders, too many for an exact projection "
+            f"(limit {MAX_ORDERS:,} orders){instead}"
         )

@@ -336,9 +336,11 @@ def test_greedy_and_decentralised_actions_of_a_saturated_table():
         ([[1, float("nan")], [2, 3]], r"joint action \(0, 1\) is nan"),
         ([[1, None], [2, 3]], r"joint action \(0, 1\) is nan"),
         ([[1, 2], [float("inf"), 3]], r"joint action \(1, 0\) is inf"),
-        (np.zeros((9, 9, 9)), "729 joint actions .* train the networks"),
-        (np.zeros((10, 10)), "13,168,189,440,000 action orders"),
+        (np.zeros((9, 9, 9)), "729 joint actions, .* train the networks"),
+        (np.zeros((10, 10)), "13,168,189,440,000 action orders, .* train the"),
+        (np.zeros((2000, 2000)), "4,000,000 joint actions"),
         (np.eye(2) * 1j, "no number"),
+        (np.eye(2) * 1e200, "overflow"),
     ],
 )
 def test_bad_tables_are_one_line(payoff, words):
