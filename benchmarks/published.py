@@ -14,11 +14,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from unittest import mock
 
 import torch
+import yaml
 
+import wqmix.config
 from wqmix.learners import WQMixLearner
 from wqmix.settings import HostSettings, TargetUpdate
 
@@ -73,6 +75,27 @@ class Shape:
     episodes: int = 32
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """How a published learner differs from others; each has a key of ours.
+
+    Attributes:
+        host: whose it is.
+        optimizer: `optimizer` of the host's qmix.yaml.
+        td_lambda: `td_lambda` there, None for one-step targets.
+        central_factor: hidden in its loss of Q̂*; ours is `central_loss`.
+    """
+
+    host: str
+    optimizer: str = "rmsprop"
+    td_lambda: Optional[float] = None
+    central_factor: float = 1.0
+
+
+OXWHIRL = Dialect("oxwhirl/wqmix")
+PYMARL2 = Dialect("PyMARL2", "adam", td_lambda=0.6, central_factor=0.5)
+
+
 class Log:
     """Keeps what is logged."""
 
@@ -125,24 +148,25 @@ def arguments(shape: Shape, **changes: Any) -> SimpleNamespace:
         epsilon_finish=0.05,
         epsilon_anneal_time=50000,
         use_cuda=False,
-        td_lambda=0.0,
     )
     return SimpleNamespace(**{**values, **changes})
 
 
-def ours_arguments(args: SimpleNamespace, mixer_of: Callable) -> SimpleNamespace:
+def ours_arguments(
+    args: SimpleNamespace, mixer_of: Callable, dialect: Dialect
+) -> SimpleNamespace:
     """The same arguments with our keys and the facts of the checkout's host."""
     host = HostSettings(
-        name="oxwhirl/wqmix",
+        name=dialect.host,
         lr=args.lr,
-        optimizer="rmsprop",
+        optimizer=dialect.optimizer,
         optim_alpha=args.optim_alpha,
         optim_eps=args.optim_eps,
         weight_decay=0.0,
         grad_norm_clip=args.grad_norm_clip,
         gamma=args.gamma,
         double_q=True,
-        td_lambda=None,
+        td_lambda=dialect.td_lambda,
         target_update=TargetUpdate("episodes", args.target_update_interval),
         standardise_rewards=False,
         standardise_returns=False,
@@ -150,17 +174,16 @@ def ours_arguments(args: SimpleNamespace, mixer_of: Callable) -> SimpleNamespace
         prepare_mac=lambda mac, device: None,
         train_returns=lambda td_error, mask: None,
     )
-    ours = dict(
+    yaml_file = Path(wqmix.config.__file__).parent / "algs" / "cw_qmix.yaml"
+    ours = yaml.safe_load(yaml_file.read_text(encoding="utf-8"))
+    changes = dict(
         weighting="ow" if args.hysteretic_qmix else "cw",
         alpha=args.w,
+        central_loss=dialect.central_factor * args.central_loss,
         central_hypernet_embed=args.hypernet_embed,
-        central_inputs="obs",
-        ideal_max_joint_actions=65536,
-        unroll="auto",
-        diagnostics=False,
         wqmix_host=host,
     )
-    return SimpleNamespace(**{**vars(args), **ours})
+    return SimpleNamespace(**{**ours, **vars(args), **changes})
 
 
 def random_batch(batch_of: Callable, shape: Shape, seed: int, full: bool) -> Any:
@@ -195,10 +218,15 @@ def random_batch(batch_of: Callable, shape: Shape, seed: int, full: bool) -> Any
 
 
 def build_pair(
-    checkout: Path, shape: Shape, n_batches: int, full: bool = False, **changes: Any
+    checkout: Path,
+    shape: Shape,
+    n_batches: int,
+    full: bool = False,
+    dialect: Dialect = OXWHIRL,
+    **changes: Any,
 ) -> Tuple[Any, WQMixLearner, List[Any]]:
     """Return (published learner, ours, batches): equal weights, targets included."""
-    args = arguments(shape, **changes)
+    args = arguments(shape, td_lambda=dialect.td_lambda, **changes)
     groups = {"agents": shape.n_agents}
     torch.manual_seed(0)
     with imported(checkout) as load:
@@ -220,7 +248,7 @@ def build_pair(
         published_of = load("learners.max_q_learner").MAXQLearner
         published = published_of(macs[0], scheme, Log(), args)
     macs[1].load_state(macs[0])
-    ours = WQMixLearner(macs[1], scheme, Log(), ours_arguments(args, mixer_of))
+    ours = WQMixLearner(macs[1], scheme, Log(), ours_arguments(args, mixer_of, dialect))
     ours.mixer.load_state_dict(published.mixer.state_dict())
     ours.central_agent.load_state_dict(published.central_mac.agent.state_dict())
     ours.central_mixer.load_state_dict(published.central_mixer.state_dict())

@@ -23,23 +23,24 @@ def agent_inputs(batch: Any, args: Any, observed: str = "obs") -> Tensor:
         observed: `obs` or `state`.
 
     Returns:
-        [B, T, A, I].
+        [B, T, A, I], its memory running over T first, as recurrences read it.
     """
-    onehot = batch["actions_onehot"]
-    b, t, a, _ = onehot.shape
+    onehot = batch["actions_onehot"].transpose(0, 1)
+    t, b, a, _ = onehot.shape
     if observed == "state":
-        parts = [batch["state"].flatten(2).unsqueeze(2).expand(b, t, a, -1)]
+        state = batch["state"].flatten(2).transpose(0, 1)
+        parts = [state.unsqueeze(2).expand(t, b, a, -1)]
     else:
-        parts = [batch["obs"]]
+        parts = [batch["obs"].transpose(0, 1)]
     dtype = parts[0].dtype
     if args.obs_last_action:
-        last = torch.zeros_like(onehot, dtype=dtype)
-        last[:, 1:] = onehot[:, :-1]
+        last = onehot.new_zeros(onehot.shape, dtype=dtype)
+        last[1:] = onehot[:-1]
         parts.append(last)
     if args.obs_agent_id:
         ids = torch.eye(a, dtype=dtype, device=onehot.device)
-        parts.append(ids.expand(b, t, a, a))
-    return torch.cat(parts, dim=3)
+        parts.append(ids.expand(t, b, a, a))
+    return torch.cat(parts, dim=3).transpose(0, 1)
 
 
 def input_size(scheme: Any, args: Any, observed: str) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import ConfigError
-from .recurrence import gru_over_episodes
+from .recurrence import recurrent
 
 KNOWN_PARTS = {
     "fc1": (nn.Linear,),
@@ -155,11 +155,10 @@ def run_sequences(agent: nn.Module, inputs: Tensor) -> Tensor:
         single = inputs.split(1, dim=2)
         outputs = [run_sequences(net, x) for net, x in zip(agent.agents, single)]
         return torch.cat(outputs, dim=2)
-    x = torch.relu(agent.fc1(inputs))
     if isinstance(agent.rnn, nn.GRUCell):
-        h = gru_over_episodes(agent.rnn, x)
+        h = recurrent(agent.fc1, agent.rnn, inputs)
     else:
-        h = torch.relu(agent.rnn(x))
+        h = torch.relu(agent.rnn(torch.relu(agent.fc1(inputs))))
     if hasattr(agent, "layer_norm"):
         h = agent.layer_norm(h)
     return agent.fc2(h)

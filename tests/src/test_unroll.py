@@ -148,34 +148,39 @@ def test_step_mode_says_nothing():
     assert steps == 1 and lines == []
 
 
-@pytest.mark.parametrize("slots, sequences", [(1, 1), (2, 5), (9, 3)])
-def test_gru_against_the_cell(slots, sequences):
+@pytest.mark.parametrize("slots, episodes", [(1, 1), (2, 5), (9, 3)])
+def test_recurrent_against_the_cell(slots, episodes):
     torch.manual_seed(0)
-    cell = nn.GRUCell(5, 7).double()
-    x = torch.randn(slots, sequences, 5, dtype=torch.float64, requires_grad=True)
-    h, expected = x.new_zeros(sequences, 7), []
+    linear, cell = nn.Linear(5, 6).double(), nn.GRUCell(6, 7).double()
+    x = torch.randn(episodes, slots, A, 5, dtype=torch.float64)
+    h, expected = x.new_zeros(episodes * A, 7), []
     for t in range(slots):
-        h = cell(x[t], h)
-        expected.append(h)
-    expected, found = torch.stack(expected), recurrence.gru(cell, x)
+        h = cell(torch.relu(linear(x[:, t].flatten(0, 1))), h)
+        expected.append(h.unflatten(0, (episodes, A)))
+    expected, found = torch.stack(expected, 1), recurrence.recurrent(linear, cell, x)
+    with torch.no_grad():
+        assert torch.equal(recurrence.recurrent(linear, cell, x), found)
     assert (found - expected).abs().max() < 1e-14
     weights = torch.randn_like(found)
-    wrt = [x, *cell.parameters()]
+    wrt = [*linear.parameters(), *cell.parameters()]
     for mine, their in zip(
         torch.autograd.grad((found * weights).sum(), wrt),
         torch.autograd.grad((expected * weights).sum(), wrt),
     ):
         assert (mine - their).abs().max() < 1e-12
+    x.requires_grad_()  # the library's path, also taken on a GPU
+    other = recurrence.recurrent(linear, cell, x)
+    assert (other - expected).abs().max() < 1e-14
 
 
-def test_gru_gradcheck():
+def test_recurrent_gradcheck():
     torch.manual_seed(0)
-    cell = nn.GRUCell(2, 3).double()
-    x = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)
-    params = tuple(p.requires_grad_() for p in cell.parameters())
-    apply = recurrence._GRU.apply
-    order = (params[0], params[1], params[2], params[3])
-    assert torch.autograd.gradcheck(lambda x, *w: apply(x, *w), (x, *order))
+    linear, cell = nn.Linear(2, 4).double(), nn.GRUCell(4, 3).double()
+    x = torch.randn(4, 2, 2, dtype=torch.float64)
+    params = (linear.weight, linear.bias, cell.weight_ih, cell.weight_hh)
+    params += (cell.bias_ih, cell.bias_hh)
+    apply = recurrence._Recurrent.apply
+    assert torch.autograd.gradcheck(lambda *w: apply(x, *w), params)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...recurrence import gru_over_episodes
+from ...recurrence import recurrent
 
 
 class CentralRNNAgent(nn.Module):
@@ -42,8 +42,7 @@ class CentralRNNAgent(nn.Module):
         Returns:
             [B, T, A, U, E].
         """
-        x = torch.relu(self.fc1(inputs))
-        h = gru_over_episodes(self.rnn, x)
+        h = recurrent(self.fc1, self.rnn, inputs)
         return self.fc2(h).unflatten(-1, self.out_shape)
 
 
