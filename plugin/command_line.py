@@ -56,13 +56,13 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
         chosen[option] = files.choose(OPTIONS[option], name)
         rewritten.append(f"{option}={chosen[option].value}")
     algorithm, game = chosen.get("--config"), chosen.get("--env-config")
-    if algorithm is not None and algorithm.is_ours:
+    if algorithm is not None and algorithm.learner is not None:
         rewritten = [new for old in rewritten for new in translated(old)]
         if game is None:
             names = ", ".join(files.names("envs"))
             raise ConfigError(f"--env-config=NAME is missing: one of {names}")
         settings = merged(files.defaults(), game.settings(), algorithm.settings())
-        check(files, settings, rewritten)
+        check(files, algorithm.learner, settings, rewritten)
     return CommandLine(rewritten, game.game if game is not None else None)
 
 
@@ -86,24 +86,29 @@ def translated(argument: str) -> List[str]:
     return new
 
 
-def check(files: ConfigFiles, config: Dict[str, Any], argv: List[str]) -> None:
+def check(
+    files: ConfigFiles, learner: str, config: Dict[str, Any], argv: List[str]
+) -> None:
     """Check a run of ours: overrides that some YAML lists, and values that can be.
 
     Args:
         files: the checkout's and our YAMLs.
+        learner: the one of ours that will run, by our key.
         config: all settings before the overrides.
         argv: the host's arguments.
 
     Raises:
-        ConfigError: as `WQMixSettings` and the host's adapter say, or an unknown key.
+        ConfigError: as the learner's settings and the host's adapter say, or an
+            unknown key.
     """
-    from ..settings import WQMixSettings  # imports torch: only for a run of ours
+    from ..learners import LEARNERS  # imports torch: only for a run of ours
 
     for key, value in updates(argv):
         if not forced(argv):
             check_known(key, config, files)
         config = merged(config, nested(key, value))
-    WQMixSettings.from_config(config, source=str(config.get("name")))
+    settings_class = LEARNERS[learner].settings_class
+    settings_class.from_config(config, source=str(config.get("name")))
     files.host.host_settings(config)
 
 

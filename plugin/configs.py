@@ -37,13 +37,13 @@ class Choice:
     Attributes:
         value: what the host is handed.
         settings: reads what is in it.
-        is_ours: an algorithm that our learner runs, resolved.
+        learner: our learner that runs it, by our key; None for one of the host's.
         game: the name of a game of ours that the host has to be given.
     """
 
     value: str
     settings: Callable[[], Dict[str, Any]]
-    is_ours: bool = False
+    learner: Optional[str] = None
     game: Optional[str] = None
 
 
@@ -53,12 +53,12 @@ class ConfigFiles:
 
     Attributes:
         host, root: the adapter and the source folder.
-        learner: the registry key of our learner there.
+        learners: our learners' keys → those that they have in its registry.
     """
 
     host: HostAdapter
     root: Path
-    learner: str
+    learners: Dict[str, str]
     _folder: Optional[Path] = field(default=None, init=False)
 
     # Where names lead -----------------------------------------------------------------
@@ -115,8 +115,8 @@ class ConfigFiles:
             ConfigError: a file is missing or malformed, or inherits from itself.
         """
         values = self._inherited(path, ())
-        if values.get("learner") == "wqmix_learner":
-            values["learner"] = self.learner
+        if values.get("learner") in self.learners:
+            values["learner"] = self.learners[values["learner"]]
         return merged(self.host.fallbacks, values)
 
     def ours(self) -> List[str]:
@@ -190,8 +190,8 @@ class ConfigFiles:
             )
         settings = self.resolve(path)
         written = self.write(settings, path.stem)
-        is_ours = settings.get("learner") == self.learner
-        return Choice(written, lambda: settings, is_ours=is_ours)
+        keys = {there: ours for ours, there in self.learners.items()}
+        return Choice(written, lambda: settings, keys.get(settings.get("learner")))
 
     def shadows(self, path: Path, name: str) -> bool:
         """Whether the host has a file of this name that is not this file."""
@@ -205,6 +205,13 @@ class ConfigFiles:
         path = self._folder / f"{Path(stem).stem.replace('=', '-')}.yaml"
         path.write_text(dump_yaml(values), encoding="utf-8")
         return str(path.with_suffix(""))
+
+
+@functools.lru_cache(maxsize=None)
+def our_learners() -> List[str]:
+    """Return the keys of our learners, which our YAMLs name (no torch is imported)."""
+    settings = [read_yaml(OUR_CONFIGS / f"{name}.yaml") for name in our_names()]
+    return sorted({each["learner"] for each in settings if "learner" in each})
 
 
 def parents(settings: Dict[str, Any]) -> List[str]:

@@ -87,7 +87,7 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
         module = arguments.module or detect.EMBEDDED_MODULE
         target, start = detect.module_target(module), ["-m", module]
     host = detect.detect(target.root, arguments.host)
-    files = ConfigFiles(host, target.root, registration.learner_key(target.root))
+    files = ConfigFiles(host, target.root, registration.learner_keys(target.root))
     ours = files.ours()
     algorithms = [host.aliases.get("qmix", "qmix"), *ours]
     prefix = ["--host", arguments.host] if arguments.host else []
@@ -132,8 +132,7 @@ def taken_names(files: ConfigFiles) -> str:
         if files.shadows(OUR_CONFIGS / f"{name}.yaml", name)
     ]
     lines = [f"--config=host:{name} is the host's own {name}" for name in shadowed]
-    if files.learner != registration.LEARNER:
-        lines.append(f"our learner is {files.learner}")
+    lines += [f"our {k} is {v}" for k, v in files.learners.items() if k != v]
     return "; ".join(lines) or "no collision"
 
 

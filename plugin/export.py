@@ -60,7 +60,7 @@ def export(root: Path, folder: Path, host_name: Optional[str]) -> None:
     A file that is the host's own is kept: ours gets another name.
     """
     host = detect.detect(root, host_name)
-    files = ConfigFiles(host, root, registration.learner_key(root))
+    files = ConfigFiles(host, root, registration.learner_keys(root))
     resolved = {
         name: files.resolve(OUR_CONFIGS / f"{name}.yaml")
         for name in files.ours()

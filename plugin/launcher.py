@@ -94,13 +94,13 @@ def launch(
     host = detect.detect(target.root, arguments.host)
     if host.name != "embedded":
         note(f"host: {host.title} in {target.root}")
-    key = registration.learner_key(target.root)
-    files = ConfigFiles(host, target.root, key)
+    keys = registration.learner_keys(target.root)
+    files = ConfigFiles(host, target.root, keys)
     command = command_line.rewrite(files, arguments.argv)
     prepare_path(target)
     if arguments.shims:
         shims.apply(host, target)
-    registration.register_on_import(host, key)
+    registration.register_on_import(host, keys)
     if then is not None:
         after_import(host.module("learners"), then)
     if command.game is not None:

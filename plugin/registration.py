@@ -14,39 +14,43 @@ from types import ModuleType
 from typing import Any, Callable, Dict
 
 from ..errors import ConfigError, WQMixError
+from .configs import our_learners
 from .hosts import HostAdapter
 from .hosts.base import read_text
 from .imports import after_import
 from .notes import note
 
-LEARNERS = ("wqmix_learner", "pow_qmix_learner")  # of `wqmix.learners.LEARNERS`
-LEARNER = LEARNERS[0]
-LEARNER_BESIDE = "wqmix_plugin_learner"  # where the host has a `wqmix_learner` itself
+# The keys of `wqmix.learners.LEARNERS`, which is imported no sooner than it must.
+LEARNERS = ("wqmix_learner", "pow_qmix_learner", "proj_qmix_learner")
+BESIDE = "plugin_"  # put before a key of ours that a host has itself
 GUARDED = ("train", "cuda", "save_models", "load_models")
 
 
-def learner_key(root: Path) -> str:
-    """Return the registry key for our learner: one that the host does not use."""
+def learner_keys(root: Path) -> Dict[str, str]:
+    """Return the registry key for each learner of ours: one that the host does not use.
+
+    Args:
+        root: the host's source folder; its `learners/__init__.py` is read as text.
+    """
     source = root / "learners" / "__init__.py"
-    taken = source.is_file() and re.search(rf"['\"]{LEARNER}['\"]", read_text(source))
-    if taken:
-        note(f"{source} has its own {LEARNER!r}: ours is {LEARNER_BESIDE!r}")
-    return LEARNER_BESIDE if taken else LEARNER
+    text = read_text(source) if source.is_file() else ""
+    keys = {}
+    for name in our_learners():
+        taken = re.search(rf"['\"]{name}['\"]", text)
+        keys[name] = BESIDE + name if taken else name
+        if taken:
+            note(f"{source} has its own {name!r}: ours is {keys[name]!r}")
+    return keys
 
 
-def register_on_import(host: HostAdapter, key: str) -> None:
+def register_on_import(host: HostAdapter, keys: Dict[str, str]) -> None:
     """Register our learners when the host imports `learners`, or now if it has."""
-    enter = functools.partial(register_in, host=host, key=key)
+    enter = functools.partial(register_in, host=host, keys=keys)
     after_import(host.module("learners"), enter)
 
 
-def register_in(learners: ModuleType, host: HostAdapter, key: str) -> None:
+def register_in(learners: ModuleType, host: HostAdapter, keys: Dict[str, str]) -> None:
     """Enter our learners into an imported `learners` package.
-
-    Args:
-        learners: the package.
-        host: its adapter.
-        key: the registry key of `wqmix_learner` there.
 
     Raises:
         ConfigError: the package has no REGISTRY, or a key is the host's own.
@@ -55,29 +59,23 @@ def register_in(learners: ModuleType, host: HostAdapter, key: str) -> None:
     if not isinstance(registry, dict):
         raise ConfigError(
             f"{host.title}: {learners.__name__} has no dict named REGISTRY to enter "
-            f"{key!r} into ({learners.__file__})"
+            f"our learners into ({learners.__file__})"
         )
-    keys = {name: key if name == LEARNER else name for name in LEARNERS}
-    for taken in keys.values():
-        if not _is_free_or_ours(registry, taken):
+    for name, key in keys.items():
+        present = registry.get(key)
+        if present is None:
+            registry[key] = functools.partial(build_learner, host, name)
+        elif getattr(present, "func", None) is not build_learner:
             raise ConfigError(
-                f"{host.title}: {learners.__name__}.REGISTRY has its own {taken!r}, "
+                f"{host.title}: {learners.__name__}.REGISTRY has its own {key!r}, "
                 "which is not overwritten: rename it in the host"
             )
-    for name, entered in keys.items():
-        registry[entered] = functools.partial(build_learner, host, name)
-
-
-def _is_free_or_ours(registry: Dict[str, Any], key: str) -> bool:
-    return getattr(registry.get(key, build_learner), "func", build_learner) is (
-        build_learner
-    )
 
 
 def build_learner(
     host: HostAdapter, name: str, mac: Any, scheme: Any, logger: Any, args: Any
 ) -> Any:
-    """Build a learner of ours for a host: what its registry holds under our keys.
+    """Build one of our learners for a host: what its registry holds under our key.
 
     A `WQMixError` in the constructor or in a method ends the process with one line.
     """
@@ -87,12 +85,12 @@ def build_learner(
 def _build(
     host: HostAdapter, name: str, mac: Any, scheme: Any, logger: Any, args: Any
 ) -> Any:
-    from .. import learners
+    from ..learners import LEARNERS
 
     check_scheme(host, scheme)
     ours = copy.copy(args)
     ours.wqmix_host = host.host_settings(vars(args))
-    learner = learners.LEARNERS[name](mac, scheme, logger, ours)
+    learner = LEARNERS[name](mac, scheme, logger, ours)
     for method in GUARDED:
         setattr(learner, method, or_one_line(getattr(learner, method)))
     return learner

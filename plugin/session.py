@@ -68,10 +68,11 @@ def get_runner(
         ConfigError: a mistake in our settings; the host's own error for one in its.
     """
     host = Embedded()
-    files = ConfigFiles(host, EMBEDDED_ROOT, registration.LEARNER)
+    keys = registration.learner_keys(EMBEDDED_ROOT)
+    files = ConfigFiles(host, EMBEDDED_ROOT, keys)
     argv = [f"--config={method}", f"--env-config={env}", "with", *_words(settings)]
     argv += [] if seed is None else [f"seed={seed}"]
-    registration.register_on_import(host, registration.LEARNER)
+    registration.register_on_import(host, keys)
     return Runner(command_line.rewrite(files, argv).argv)
 
 

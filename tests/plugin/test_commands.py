@@ -116,7 +116,7 @@ def test_the_reason_is_found_in_the_output(output: str, expected: str) -> None:
 def test_the_embedded_host_is_well(tmp_path: Path) -> None:
     ended = launch(tmp_path, "doctor")
     assert ended.returncode == 0, ended.stdout
-    ours = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, "wqmix_learner").ours()
+    ours = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, {}).ours()
     assert ended.stdout.count("one training step") == 1 + len(ours)
     assert "FAIL" not in ended.stdout
     assert files_in(tmp_path) == []

@@ -9,19 +9,20 @@ import yaml
 
 from wqmix.errors import ConfigError
 from wqmix.plugin.command_line import rewrite, translated, updates
-from wqmix.plugin.configs import ConfigFiles, our_names
+from wqmix.plugin.configs import ConfigFiles, our_learners, our_names
 from wqmix.plugin.detect import detect
 from wqmix.plugin.hosts import EMBEDDED_ROOT, HOSTS
 
 from .fakes import files_in, make_host
 
+KEYS = {name: name for name in our_learners()}
 OURS = ("--config=cw_qmix", "--env-config=own_game")
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> ConfigFiles:
     root = make_host(tmp_path / "host")
-    return ConfigFiles(detect(root), root, "wqmix_learner")
+    return ConfigFiles(detect(root), root, KEYS)
 
 
 def written(argument: str) -> dict:
@@ -63,7 +64,7 @@ def test_our_name_wins_and_host_colon_gives_the_hosts(
     tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:
     root = make_host(tmp_path, {"config/algs/cw_qmix.yaml": "name: theirs\n"})
-    files = ConfigFiles(detect(root), root, "wqmix_learner")
+    files = ConfigFiles(detect(root), root, KEYS)
     assert written(rewrite(files, list(OURS)).argv[0])["name"] == "cw_qmix"
     assert "--config=host:cw_qmix" in capfd.readouterr().err
     assert rewrite(files, ["--config=host:cw_qmix"]).argv == ["--config=cw_qmix"]
@@ -76,15 +77,15 @@ def test_a_host_that_names_its_qmix_otherwise(tmp_path: Path) -> None:
         "learners/max_q_learner.py": "\n",
     }
     root = make_host(tmp_path, changes)
-    files = ConfigFiles(detect(root), root, "wqmix_learner")
+    files = ConfigFiles(detect(root), root, KEYS)
     settings = files.resolve(files.locate("algs", "cw_qmix"))
     assert settings["mixing_embed_dim"] == 21
 
 
 def test_the_learner_goes_by_the_name_it_has_there(files: ConfigFiles) -> None:
-    files.learner = "wqmix_plugin_learner"
+    files.learners = {**KEYS, "wqmix_learner": "plugin_wqmix_learner"}
     settings = files.resolve(files.locate("algs", "ow_qmix"))
-    assert settings["learner"] == "wqmix_plugin_learner"
+    assert settings["learner"] == "plugin_wqmix_learner"
 
 
 @pytest.mark.parametrize("folder", ["plain", "with space", "with=sign"])
@@ -131,6 +132,12 @@ def test_a_malformed_qmix_yaml_of_the_hosts_is_named(files: ConfigFiles) -> None
     path.write_text("lr: [0.1\n")
     with pytest.raises(ConfigError, match=f"{path}: not valid YAML"):
         rewrite(files, list(OURS))
+
+
+def test_our_yamls_name_each_learner_of_ours() -> None:
+    from wqmix.learners import LEARNERS
+
+    assert our_learners() == sorted(LEARNERS)
 
 
 def test_a_loop_of_inheritance_is_refused(files: ConfigFiles) -> None:
@@ -222,7 +229,7 @@ def test_a_published_command_line_works(files: ConfigFiles) -> None:
 
 
 def test_the_embedded_hosts_files_lie_beside_ours() -> None:
-    files = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, "wqmix_learner")
+    files = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, KEYS)
     game = "--env-config=matrix_game"
     settings = written(rewrite(files, ["--config=cw_qmix", game]).argv[0])
     assert (settings["name"], settings["mixer"]) == ("cw_qmix", "qmix")
@@ -232,7 +239,7 @@ def test_the_embedded_hosts_files_lie_beside_ours() -> None:
 
 
 def test_all_of_ours_resolve_on_the_embedded_host() -> None:
-    files = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, "wqmix_learner")
+    files = ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, KEYS)
     for name in files.ours():
         rewrite(files, [f"--config={name}", "--env-config=matrix_game"])
     assert {"cw_qmix", "ow_qmix"} <= set(files.ours())
@@ -242,7 +249,7 @@ def test_all_of_ours_resolve_on_the_embedded_host() -> None:
 def test_unshared_parameters_come_from_the_hosts_qmix_ns(tmp_path: Path) -> None:
     text = "name: qmix_ns\nlearner: q_learner\nmac: non_shared_mac\nmixer: qmix\n"
     root = make_host(tmp_path, {"config/algs/qmix_ns.yaml": text})
-    files = ConfigFiles(detect(root), root, "wqmix_learner")
+    files = ConfigFiles(detect(root), root, KEYS)
     settings = written(rewrite(files, ["--config=ow_qmix_ns", OURS[1]]).argv[0])
     assert (settings["mac"], settings["weighting"]) == ("non_shared_mac", "ow")
     assert settings["learner"] == "wqmix_learner"

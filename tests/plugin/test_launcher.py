@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from wqmix.plugin import detect, launcher
+from wqmix.plugin.configs import our_learners
 from wqmix.plugin.launcher import parse
 
 from .fakes import files_in, launch, make_host, python, report
@@ -22,7 +23,7 @@ def test_launched_equals_direct(checkout: Path) -> None:
     launched = launch(checkout, SCRIPT, *OWN, "with", "t_max=5")
     seen = report(checkout)
     assert (direct.returncode, launched.returncode) == (0, 0), launched.stderr
-    assert seen.pop("learners") == ["q_learner", "wqmix_learner"]
+    assert seen.pop("learners") == sorted(["q_learner", *our_learners()])
     assert expected.pop("learners") == ["q_learner"]
     # Everything else: arguments, path, file, import order, the generator's next draw.
     assert seen == expected
@@ -89,7 +90,7 @@ def test_a_module_runs_as_python_m_runs_it(checkout: Path) -> None:
     launched = launch(checkout, *words, **environment)
     seen = report(checkout)
     assert (direct.returncode, launched.returncode) == (0, 0), launched.stderr
-    assert seen.pop("learners") == ["q_learner", "wqmix_learner"]
+    assert seen.pop("learners") == sorted(["q_learner", *our_learners()])
     assert expected.pop("learners") == ["q_learner"]
     assert seen == expected
 

@@ -11,12 +11,14 @@ import pytest
 
 from wqmix.errors import ConfigError, NonFiniteError
 from wqmix.plugin import registration
+from wqmix.plugin.configs import our_learners
 from wqmix.plugin.hosts import HOSTS
 from wqmix.plugin.imports import after_import
 
 from .fakes import make_host, python, report
 
 PYMARL = HOSTS["pymarl"]
+KEYS = {"wqmix_learner": "wqmix_learner"}
 
 
 def learners(**entries: object) -> ModuleType:
@@ -29,16 +31,16 @@ def learners(**entries: object) -> ModuleType:
 
 def test_entered_beside_the_hosts_own() -> None:
     module = learners(q_learner=int)
-    registration.register_in(module, PYMARL, "wqmix_learner")
+    registration.register_in(module, PYMARL, KEYS)
     assert module.REGISTRY["q_learner"] is int
     assert callable(module.REGISTRY["wqmix_learner"])
-    registration.register_in(module, PYMARL, "wqmix_learner")  # twice is once
+    registration.register_in(module, PYMARL, KEYS)  # twice is once
 
 
 def test_a_key_of_the_hosts_is_never_overwritten() -> None:
     module = learners(wqmix_learner=int)
     with pytest.raises(ConfigError, match="its own 'wqmix_learner'"):
-        registration.register_in(module, PYMARL, "wqmix_learner")
+        registration.register_in(module, PYMARL, KEYS)
     assert module.REGISTRY == {"wqmix_learner": int}
 
 
@@ -46,19 +48,20 @@ def test_a_registry_that_is_none_is_named() -> None:
     module = learners()
     del module.REGISTRY
     with pytest.raises(ConfigError, match="no dict named REGISTRY"):
-        registration.register_in(module, PYMARL, "wqmix_learner")
+        registration.register_in(module, PYMARL, KEYS)
 
 
 def test_a_taken_key_is_seen_before_the_import(
     tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:
     plain = make_host(tmp_path / "plain")
-    assert registration.learner_key(plain) == "wqmix_learner"
+    assert registration.learner_keys(plain)["wqmix_learner"] == "wqmix_learner"
     assert capfd.readouterr().err == ""
     text = "REGISTRY = {}\nREGISTRY['wqmix_learner'] = int\n"
     taken = make_host(tmp_path / "taken", {"learners/__init__.py": text})
-    assert registration.learner_key(taken) == "wqmix_plugin_learner"
-    assert "ours is 'wqmix_plugin_learner'" in capfd.readouterr().err
+    keys = registration.learner_keys(taken)
+    assert keys["wqmix_learner"] == "plugin_wqmix_learner"
+    assert "ours is 'plugin_wqmix_learner'" in capfd.readouterr().err
 
 
 def test_the_call_comes_after_the_import(
@@ -107,12 +110,12 @@ SCHEME = {"obs": {"vshape": 5}, "reward": {"vshape": (1,)}}
 
 def build(monkeypatch: pytest.MonkeyPatch, fails: str = "", scheme: object = SCHEME):
     """Build a learner through the registry's entry, on PyMARL's settings."""
-    module = ModuleType("wqmix.learners.wqmix_learner")
-    module.WQMixLearner = Learner
-    monkeypatch.setitem(sys.modules, "wqmix.learners.wqmix_learner", module)
+    module = ModuleType("wqmix.learners")
+    module.LEARNERS = {"wqmix_learner": Learner}
+    monkeypatch.setitem(sys.modules, "wqmix.learners", module)
     host = SimpleNamespace(title="some host", host_settings=lambda config: config)
     registry = learners()
-    registration.register_in(registry, host, "wqmix_learner")
+    registration.register_in(registry, host, KEYS)
     args = SimpleNamespace(fails=fails)
     learner = registry.REGISTRY["wqmix_learner"](None, scheme, None, args)
     assert not hasattr(args, "wqmix_host")  # the host's own args stay as they are
@@ -179,4 +182,4 @@ def test_a_fork_registers_us_itself(tmp_path: Path) -> None:
     own = ("--config=qmix", "--env-config=own_game")
     ended = python("src/main.py", *own, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert report(tmp_path)["learners"] == ["q_learner", "wqmix_learner"]
+    assert report(tmp_path)["learners"] == sorted(["q_learner", *our_learners()])
