@@ -111,6 +111,18 @@ def is_optimal_joint(
     return (taken >= best).reshape(b, t, 1)
 
 
+def draw_joint(avail: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Draw joint actions, uniformly from the available ones, [count, B, T, A, 1].
+
+    Where an agent has no available action (padding), from all.
+    """
+    chances = (avail != 0).float()
+    chances += (chances.sum(-1, keepdim=True) == 0).float()
+    flat = chances.flatten(0, -2)
+    drawn = torch.multinomial(flat, count, replacement=True, generator=generator)
+    return drawn.t().reshape(count, *avail.shape[:-1], 1)
+
+
 def _joint_actions(
     n_agents: int, n_actions: int, at_once: int, device: torch.device
 ) -> Iterator[Tensor]:

@@ -85,7 +85,7 @@ def best_drawn(
         [B, T, 1].
     """
     generator = torch.Generator(q.device).manual_seed(SEED)
-    joint = draw_joint(avail, count, generator)
+    joint = central.draw_joint(avail, count, generator)
     best = torch.full_like(state[..., :1], float("-inf"))
     at_once = max(1, central.ROWS_AT_ONCE // best.numel())
     for chunk in joint.split(at_once):
@@ -93,18 +93,6 @@ def best_drawn(
         states = state.expand(len(chunk), *state.shape)
         best = torch.maximum(best, mixer(rows, states).amax(0))
     return best
-
-
-def draw_joint(avail: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Draw joint actions, uniformly from the available ones, [count, B, T, A, 1].
-
-    Where an agent has no available action (padding), from all.
-    """
-    chances = (avail != 0).float()
-    chances += (chances.sum(-1, keepdim=True) == 0).float()
-    flat = chances.flatten(0, -2)
-    drawn = torch.multinomial(flat, count, replacement=True, generator=generator)
-    return drawn.t().reshape(count, *avail.shape[:-1], 1)
 
 
 def _all_equal(actions: Tensor, greedy: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """What the learner is told: our own YAML keys, and the facts of the host.
 
-`WQMixSettings` holds the keys of `config/algs/cw_qmix.yaml`; `HostSettings` holds all
-in which hosts differ, settled once by the host's adapter. Neither has a default value:
-the YAML files are the only place where a value comes from.
+`WQMixSettings` holds the keys of `config/algs/cw_qmix.yaml`, its relatives those of
+other learners; `HostSettings` holds all in which hosts differ, settled once by the
+host's adapter. None has a default value: the YAML files are the only place where a
+value comes from.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from . import weightings
 from .errors import ConfigError, nearest
 from .modules.agents import CENTRAL_AGENTS
 from .modules.mixers import CENTRAL_MIXERS
+from .omegas import OMEGAS
 from .schedules import SCHEDULES, scheduled
 
 UNROLLS = ("auto", "step")
+PROJECTED = ("state", "state_action")
+VALUES_OF_OMEGA = ("sampled", "network")
 CENTRAL_INPUTS = ("obs", "state")
 TARGET_UPDATE_UNITS = ("episodes", "steps", "soft")
 
@@ -49,6 +53,8 @@ class LearnerSettings:
 
     # What the learner can tell a weighting (fields of `WeightingInputs`).
     judges: ClassVar[FrozenSet[str]] = frozenset()
+    # Whole numbers are positive but these.
+    zero_or_more: ClassVar[FrozenSet[str]] = frozenset()
 
     @classmethod
     def from_config(
@@ -100,8 +106,12 @@ class LearnerSettings:
                 raise ConfigError(f"{source}: {key}={value} is outside {interval}")
         check_above_zero("weighting_temperature", self.weighting_temperature, source)
         for field in fields(self):
-            if field.type == "int" and getattr(self, field.name) < 1:
-                value = getattr(self, field.name)
+            if field.type != "int":
+                continue
+            value = getattr(self, field.name)
+            if field.name in self.zero_or_more:
+                check_not_negative(field.name, value, source)
+            elif value < 1:
                 raise ConfigError(f"{source}: {field.name}={value} is not positive")
 
 
@@ -152,6 +162,81 @@ class WQMixSettings(LearnerSettings):
             check_choice(key, getattr(self, key), accepted, source)
         for key in ("qmix_loss", "central_loss"):
             check_not_negative(key, getattr(self, key), source)
+
+
+@dataclass(frozen=True)
+class PowQMixSettings(WQMixSettings):
+    """The keys that POW-QMIX adds (symbols: Huang et al. 2026).
+
+    Attributes:
+        pow_threshold: C, u is potentially optimal where |A_r(s, u)| < C.
+        pow_updates: steps of the recogniser for each update of the other networks.
+        pow_warmup_steps: environment steps during which all weights are 1.
+        pow_embed_dim, pow_hypernet_embed: sizes of λ's hypernetworks.
+        pow_value_embed: width of V(s) in the recogniser.
+    """
+
+    pow_threshold: float
+    pow_updates: int
+    pow_warmup_steps: int
+    pow_embed_dim: int
+    pow_hypernet_embed: int
+    pow_value_embed: int
+
+    judges: ClassVar[FrozenSet[str]] = frozenset(
+        {"is_optimal_joint", "is_potentially_optimal"}
+    )
+    zero_or_more: ClassVar[FrozenSet[str]] = frozenset({"pow_warmup_steps"})
+
+    def _check(self, source: str) -> None:
+        super()._check(source)
+        check_above_zero("pow_threshold", self.pow_threshold, source)
+
+
+@dataclass(frozen=True)
+class ProjQMixSettings(LearnerSettings):
+    """The keys of the projector variant: Q_tot = Q_mono + ω Q_proj.
+
+    Attributes:
+        omega: form of ω, see `wqmix.omegas`.
+        omega_max, omega_anneal_steps: of `constant` and `annealed`.
+        omega_embed_dim: width of the networks of `learned` and `advantage`.
+        advantage_value: `sampled` or `network`, V(s) of `advantage`.
+        advantage_samples: joint actions drawn for it.
+        projector_inputs: `state` or `state_action`.
+        projector_embed_dim, projector_heads: width and number of heads, summed.
+        projector_clamp: largest |Q_proj|.
+        projector_batch_norm: normalise the heads' hidden layer.
+        projector_l2: weight decay of Q_proj.
+        projector_lr: learning rate of Q_proj and of ω's networks.
+        target_tau: τ of the soft target updates.
+    """
+
+    omega: str
+    omega_max: float
+    omega_anneal_steps: int
+    omega_embed_dim: int
+    advantage_value: str
+    advantage_samples: int
+    projector_inputs: str
+    projector_embed_dim: int
+    projector_heads: int
+    projector_clamp: float
+    projector_batch_norm: bool
+    projector_l2: float
+    projector_lr: float
+    target_tau: float
+
+    def _check(self, source: str) -> None:
+        super()._check(source)
+        check_choice("omega", self.omega, OMEGAS, source)
+        check_choice("advantage_value", self.advantage_value, VALUES_OF_OMEGA, source)
+        check_choice("projector_inputs", self.projector_inputs, PROJECTED, source)
+        for key in ("omega_max", "projector_l2"):
+            check_not_negative(key, getattr(self, key), source)
+        for key in ("projector_clamp", "projector_lr"):
+            check_above_zero(key, getattr(self, key), source)
+        _check_range("target_tau", self.target_tau, 1.0, source)
 
 
 @dataclass(frozen=True)

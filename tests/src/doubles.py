@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from wqmix.learners import WQMixLearner
+from wqmix.learners import LEARNERS
 from wqmix.settings import HostSettings, TargetUpdate
 
 OURS = dict(
@@ -32,6 +32,35 @@ OURS = dict(
     diagnostics=False,
     diagnostics_joint_actions=64,
 )
+POW = dict(
+    weighting="pow",
+    alpha=0.0,
+    alpha_finish=0.0,
+    pow_threshold=0.3,
+    pow_updates=2,
+    pow_warmup_steps=0,
+    pow_embed_dim=4,
+    pow_hypernet_embed=5,
+    pow_value_embed=6,
+)
+PROJ = dict(
+    weighting="uniform",
+    omega="constant",
+    omega_max=0.7,
+    omega_anneal_steps=50,
+    omega_embed_dim=5,
+    advantage_value="sampled",
+    advantage_samples=3,
+    projector_inputs="state",
+    projector_embed_dim=6,
+    projector_heads=2,
+    projector_clamp=10.0,
+    projector_batch_norm=False,
+    projector_l2=0.0,
+    projector_lr=0.002,
+    target_tau=0.1,
+)
+KEYS_OF = {"wqmix_learner": {}, "pow_qmix_learner": POW, "proj_qmix_learner": PROJ}
 SIZES = dict(n_agents=3, n_actions=4, state_shape=5, obs_shape=6)
 
 
@@ -145,21 +174,20 @@ def make_args(**changes) -> SimpleNamespace:
     return SimpleNamespace(**values, wqmix_host=HostSettings(**host))
 
 
-def make_learner(seed: int = 0, **changes) -> WQMixLearner:
+def make_learner(seed: int = 0, learner: str = "wqmix_learner", **changes):
     """A learner of random networks; targets differ from the online networks."""
-    args = make_args(**changes)
+    args = make_args(**{**KEYS_OF[learner], **changes})
     torch.manual_seed(seed)
     scheme = {"obs": {"vshape": args.obs_shape}, "state": {"vshape": args.state_shape}}
-    learner = WQMixLearner(Mac(args, args.dtype), scheme, Log(), args)
-    for module in (learner.central_agent, learner.central_mixer):
-        if module is not None:
-            module.to(args.dtype)
-    for target in learner.target_networks.nets().values():
+    built = LEARNERS[learner](Mac(args, args.dtype), scheme, Log(), args)
+    for module in built._nets().values():
+        module.to(args.dtype)
+    for target in built.target_networks.nets().values():
         getattr(target, "agent", target).to(args.dtype)
         with torch.no_grad():
             for p in target.parameters():
                 p.copy_(torch.randn_like(p) * 0.4)
-    return learner
+    return built
 
 
 def make_batch(seed: int = 0, lengths=(6, 4, 3, 5), dtype=torch.float64) -> Batch:

@@ -20,7 +20,10 @@ CONFIG = Path(wqmix.config.__file__).parent / "algs"
 @pytest.mark.parametrize(
     "change, message",
     [
-        (dict(weighting="cq"), "weighting='cq' is not one of cw, greedy, ideal, ow.*'cw'"),
+        (
+            dict(weighting="cq"),
+            "weighting='cq' is not one of cw, greedy, ideal, ow.*'cw'",
+        ),
         (dict(central_mixer="attn"), "central_mixer='attn'.*did you mean 'atten'"),
         (dict(central_agent="rnn"), "central_agent='rnn'.*central_rnn, central_rnn_ns"),
         (dict(central_inputs="observation"), "central_inputs='observation'"),

@@ -1,0 +1,106 @@
+"""POW-QMIX (Huang et al., ICLR 2026, arXiv 2405.08036); docs/weightings.md.
+
+`B` episodes, `T` transitions, `A` agents, `U` actions, `S` state size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .. import central, targets
+from ..inputs import flat_size
+from ..modules.mixers.recogniser import Recogniser
+from ..optim import build_optimiser, clip_grad_norm
+from ..settings import PowQMixSettings
+from .base import Transitions, parameters
+from .wqmix_learner import Values, WQMixLearner
+
+
+class PowQMixLearner(WQMixLearner):
+    """Weighted QMIX whose weights come from a recogniser Q_r, trained beside it.
+
+    Before each update Q_r is fitted to the same targets y, with an optimiser of its
+    own; then w = 1 where A_r(s, u) > −`pow_threshold`, else α (`weighting: pow`).
+    """
+
+    settings_class = PowQMixSettings
+
+    def _build(self, scheme: Any) -> None:
+        super()._build(scheme)
+        args, settings = self.args, self.settings
+        self.recogniser = Recogniser(
+            args.n_agents,
+            args.n_actions,
+            flat_size(args.state_shape),
+            settings.pow_embed_dim,
+            settings.pow_hypernet_embed,
+            settings.pow_value_embed,
+        )
+        self.recogniser_optimiser = build_optimiser(
+            parameters(self.recogniser), self.host
+        )
+
+    def _values(self, batch: Any, data: Transitions, t_env: int) -> Values:
+        values = super()._values(batch, data, t_env)
+        self._fit_recogniser(data, values, t_env)
+        return values
+
+    def _fit_recogniser(self, data: Transitions, values: Values, t_env: int) -> None:
+        """Minimise Σ m (Q_r − y)² / Σ m, `pow_updates` steps."""
+        inputs = recogniser_inputs(data, values)
+        params = parameters(self.recogniser)
+        count = data.mask.sum().clamp(min=1)
+        for _ in range(self.settings.pow_updates):
+            q_r, _ = self.recogniser(*inputs)
+            loss = (data.mask * (q_r - values.target).square()).sum() / count
+            self.recogniser_optimiser.zero_grad()
+            loss.backward()
+            clip_grad_norm(params, self.host.grad_norm_clip)
+            self._check_finite({"loss": loss}, t_env, is_log_step=False)
+            self.recogniser_optimiser.step()
+
+    def _weights(self, data: Transitions, values: Values, t_env: int) -> Tensor:
+        """w(s, u), 1 everywhere at first (`pow_warmup_steps`)."""
+        if t_env < self.settings.pow_warmup_steps:
+            return torch.ones_like(values.target)
+        return super()._weights(data, values, t_env)
+
+    def _judges(self, data: Transitions, values: Values) -> Dict[str, Callable]:
+        judges = super()._judges(data, values)
+        judges["is_potentially_optimal"] = lambda: self._is_recognised(data, values)
+        return judges
+
+    def _is_recognised(self, data: Transitions, values: Values) -> Tensor:
+        """Whether |A_r(s, u)| < `pow_threshold` [B, T, 1], bool."""
+        _, advantage = self.recogniser(*recogniser_inputs(data, values))
+        return advantage.abs() < self.settings.pow_threshold
+
+    def _logged(
+        self, data: Transitions, values: Values, weights: Tensor, td_error: Tensor
+    ) -> Dict[str, Tensor]:
+        logged = super()._logged(data, values, weights, td_error)
+        with torch.no_grad():
+            q_r, _ = self.recogniser(*recogniser_inputs(data, values))
+        logged["recogniser_loss"] = (q_r - values.target).square()
+        return logged
+
+    def _nets(self) -> Dict[str, nn.Module]:
+        return {**super()._nets(), "recogniser": self.recogniser}
+
+    def _modules(self) -> Dict[str, Any]:
+        return {**super()._modules(), "recogniser_opt": self.recogniser_optimiser}
+
+
+def recogniser_inputs(
+    data: Transitions, values: Values
+) -> Tuple[Tensor, Tensor, Tensor]:
+    """The arguments of `Recogniser.forward`; the utilities are the online ones."""
+    q, avail = values.q[:, :-1].detach(), data.avail_actions[:, :-1]
+    best = central.take(q, targets.greedy_actions(q, avail))
+    gaps = central.take(q, data.actions) - best
+    onehot = F.one_hot(data.actions.squeeze(3), q.shape[3]).flatten(2)
+    return gaps, data.state[:, :-1], onehot.to(q.dtype)
