@@ -1,0 +1,101 @@
+"""Dependencies point one way: each folder imports only what it may."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = {  # folder → import name
+    "src": "wqmix",
+    "plugin": "wqmix.plugin",
+    "host": "wqmix.host",
+    "theory": "wqmix.theory",
+    "analysis": "wqmix.analysis",
+}
+MAY_IMPORT = {  # folder → (folders of ours, libraries)
+    "src": (set(), {"torch", "numpy"}),
+    "plugin": ({"src"}, {"torch", "numpy", "yaml", "sacred", "tensorboardX"}),
+    "host": (
+        set(),
+        {"torch", "numpy", "yaml", "sacred", "tqdm", "tensorboardX", "smac"},
+    ),
+    "theory": (set(), {"numpy", "scipy", "yaml", "matplotlib"}),
+    "analysis": (
+        {"src", "host", "theory"},
+        {"torch", "numpy", "matplotlib", "tqdm", "yaml"},
+    ),
+}
+# Inside functions only: the front door reaches the plugin; the plugin offers the
+# embedded host's games to other hosts.
+LAZILY = {
+    "src/__init__.py": "plugin",
+    "src/__main__.py": "plugin",
+    "plugin/environments.py": "host",
+}
+STDLIB = getattr(sys, "stdlib_module_names", None)
+
+
+def folder_of(module: str) -> str:
+    """The folder that holds a module of ours."""
+    for folder in ("plugin", "host", "theory", "analysis", "config"):
+        if module == f"wqmix.{folder}" or module.startswith(f"wqmix.{folder}."):
+            return folder
+    return "src"
+
+
+def imports(path: Path, package: str):
+    """All (module, is at the top level) that a file imports, names absolute."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in top
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")
+            base = parts[: len(parts) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            if module == "wqmix" or node.module is None:
+                for alias in node.names:
+                    yield f"{module}.{alias.name}", id(node) in top
+            else:
+                yield module, id(node) in top
+
+
+def files():
+    for folder, name in PACKAGES.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            inside = path.relative_to(ROOT / folder).parent.parts
+            package = ".".join([name, *inside])
+            relative = path.relative_to(ROOT).as_posix()
+            yield pytest.param(folder, path, package, id=relative)
+
+
+@pytest.mark.skipif(STDLIB is None, reason="needs Python 3.10's list of its modules")
+@pytest.mark.parametrize("folder, path, package", list(files()))
+def test_imports(folder, path, package):
+    ours, libraries = MAY_IMPORT[folder]
+    lazy = LAZILY.get(path.relative_to(ROOT).as_posix())
+    for module, is_top in imports(path, package):
+        root = module.split(".")[0]
+        if root == "wqmix":
+            target = folder_of(module)
+            is_lazy = target == lazy and not is_top
+            assert target == folder or target in ours or is_lazy, (
+                f"{folder}/ imports {module} of {target}/"
+            )
+        else:
+            assert root in STDLIB or root in libraries, f"{folder}/ imports {module}"
+
+
+def test_the_rules_can_fail(tmp_path):
+    """A file of src/ that imports the plugin, relatively, would be seen."""
+    file = tmp_path / "bad.py"
+    file.write_text("from ..plugin import launcher\nfrom .. import host\n")
+    found = [module for module, _ in imports(file, "wqmix.learners")]
+    assert found == ["wqmix.plugin", "wqmix.host"]
+    assert [folder_of(module) for module in found] == ["plugin", "host"]
