@@ -20,8 +20,6 @@ from .hosts.base import read_text
 from .imports import after_import
 from .notes import note
 
-# The keys of `wqmix.learners.LEARNERS`, which is imported no sooner than it must.
-LEARNERS = ("wqmix_learner", "pow_qmix_learner", "proj_qmix_learner")
 BESIDE = "plugin_"  # put before a key of ours that a host has itself
 GUARDED = ("train", "cuda", "save_models", "load_models")
 
