@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -208,3 +210,14 @@ def test_every_adapter_is_described() -> None:
         assert host.name == name and host.title and host.about
         needs = {need for absent in host.replaced.values() for need in absent}
         assert needs <= set(host.stand_ins)
+
+
+def test_the_documented_adapter_is_one() -> None:
+    page = Path(__file__).parents[2] / "docs" / "adding_a_host.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    package = "wqmix.plugin.hosts"
+    names = {"__name__": f"{package}.myfork", "__package__": package}
+    exec(compile(code, str(page), "exec"), names)
+    settings = names["MyFork"]().host_settings(EPYMARL)
+    assert (settings.name, settings.optimizer) == ("MyFork", "adam")
+    assert settings.target_update.unit == "steps"

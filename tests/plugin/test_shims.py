@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wqmix.plugin import shims
+from wqmix.plugin import shims, tensorboard
 from wqmix.plugin.detect import Target, detect
 from wqmix.plugin.hosts import HOSTS
 
@@ -213,3 +213,33 @@ def test_a_dead_worker_ends_the_run(tmp_path: Path, words: list, code: int) -> N
     assert ended.stdout.startswith("['a', 'a']\n")
     assert ("ValueError: in the worker" in ended.stderr) == bool(code)
     assert ("RuntimeError: worker Process-" in ended.stderr) == bool(code)
+
+
+# tensorboard_logger -------------------------------------------------------------------
+
+
+def test_the_dead_logger_writes_through_a_living_one(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    tensorboard.configure(str(tmp_path))
+    tensorboard.log_value("loss", 0.5, 7)
+    (writer,) = tensorboard._writers
+    writer.close()
+    assert any(path.name.startswith("events") for path in tmp_path.iterdir())
+
+
+def test_without_any_writer_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(tensorboard, "writer_class", lambda: None)
+    monkeypatch.setattr(tensorboard, "_writers", [])
+    tensorboard.configure("nowhere")
+    tensorboard.log_value("loss", 0.5, 7)
+    assert "pip install tensorboardX" in capfd.readouterr().err
+
+
+def test_a_host_that_asks_for_it_gets_it(tmp_path: Path) -> None:
+    run = "import tensorboard_logger\n" + RUN.replace("EXIT", "pass")
+    make_host(tmp_path, {"run.py": run})
+    ended = launch(tmp_path, "src/main.py", *OWN)
+    assert ended.returncode == 0, ended.stderr
+    assert "shim tensorboard_logger" in ended.stderr
