@@ -73,7 +73,8 @@ def execute(config):
     experiment.logger = get_logger()
     experiment.add_config(config)
     results = os.path.join(config["local_results_path"], "sacred")
-    experiment.observers.append(FileStorageObserver(results))
+    # Not the constructor: in sacred 0.7 it takes four folders.
+    experiment.observers.append(FileStorageObserver.create(results))
 
     @experiment.main
     def my_main(_run, _config, _log):
