@@ -212,12 +212,16 @@ def record_into(folder: str) -> None:
     """Have sacred's file observers write into a folder, whatever the host says."""
     from sacred.observers import FileStorageObserver
 
-    create = FileStorageObserver.__init__
+    build, create = FileStorageObserver.__init__, FileStorageObserver.create
 
     def in_folder(self: Any, basedir: Any, *args: Any, **kwargs: Any) -> None:
-        create(self, folder, *args, **kwargs)
+        build(self, folder, *args, **kwargs)
+
+    def create_there(basedir: Any, *args: Any, **kwargs: Any) -> Any:
+        return create(folder, *args, **kwargs)
 
     FileStorageObserver.__init__ = in_folder
+    FileStorageObserver.create = staticmethod(create_there)  # sacred 0.7 makes folders
 
 
 def end_after_training(learners: ModuleType) -> None:
