@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,11 @@ def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
     make_host(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def temporary_configs(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written configs go where pytest cleans up: its workers run no exit handlers."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("configs")))
