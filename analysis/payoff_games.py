@@ -20,6 +20,14 @@ SCHEDULE = dict(
     buffer_size=500,
 )
 
+# What is annealed over a long training, shortened as this one is.
+SHORTENED = {
+    "linear_cw_qmix": dict(alpha_anneal_time=1000),
+    "exponential_ow_qmix": dict(alpha_anneal_time=1000),
+    "pow_qmix": dict(pow_warmup_steps=0),
+    "proj_annealed_qmix": dict(omega_anneal_steps=1000),
+}
+
 
 @dataclass(frozen=True)
 class Learned:
@@ -87,7 +95,7 @@ def train(method: str, game: str, seed: int, updates: int, **settings: Any) -> L
         t_max=updates + batch_size,
         batch_size=batch_size,
         env_args=dict(game=game),
-        **{**SCHEDULE, **settings},
+        **{**SCHEDULE, **SHORTENED.get(method, {}), **settings},
     )
     logging.getLogger("pymarl").setLevel(logging.WARNING)
     stats = runner.run()

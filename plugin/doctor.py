@@ -2,7 +2,8 @@
 
 Each algorithm runs two episodes and one training step in a process of its own, started
 as the launcher starts it but for two things: sacred records into a temporary folder,
-and the first training step is the end.
+and the first training step is the end. Of variants, which name no learner of their own,
+only the settings are checked.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Callable, List
 
 from ..errors import WQMixError
 from . import command_line, detect, registration, shims
-from .configs import OUR_CONFIGS, ConfigFiles
+from .configs import OUR_CONFIGS, ConfigFiles, read_yaml
 from .hosts import HostAdapter
 
 TRAINED = "wqmix doctor: one training step done"
@@ -89,7 +90,7 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
     host = detect.detect(target.root, arguments.host)
     files = ConfigFiles(host, target.root, registration.learner_keys(target.root))
     ours = files.ours()
-    algorithms = [host.aliases.get("qmix", "qmix"), *ours]
+    algorithms = [host.aliases.get("qmix", "qmix"), *filter(names_learner, ours)]
     prefix = ["--host", arguments.host] if arguments.host else []
     runs = [
         Run.start([*prefix, *start], name, arguments.env_config) for name in algorithms
@@ -102,6 +103,11 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
     ]
     rows += [config_row(files, name, arguments.env_config) for name in ours]
     return rows + [run.row() for run in runs]
+
+
+def names_learner(name: str) -> bool:
+    """Whether an algorithm's own YAML names its learner; a variant inherits it."""
+    return "learner" in read_yaml(OUR_CONFIGS / f"{name}.yaml")
 
 
 def versions() -> str:
