@@ -17,9 +17,11 @@ from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from unittest import mock
 
+import numpy as np
 import torch
 import yaml
 
+import wqmix
 import wqmix.config
 from wqmix.learners import WQMixLearner
 from wqmix.settings import HostSettings, TargetUpdate
@@ -29,7 +31,6 @@ TOP_LEVEL = ("components", "controllers", "envs", "learners", "modules", "utils"
 # the checkout itself.
 ABSENT = (
     "modules.mixers.qmix_ablations",
-    "envs.matrix_game",
     "envs.matrix_game.matrix_game",
     "envs.starcraft",
     "smac",
@@ -254,6 +255,80 @@ def build_pair(
     ours.central_mixer.load_state_dict(published.central_mixer.state_dict())
     ours.target_networks.copy_all()
     return published, ours, batches
+
+
+class PublishedRun:
+    """The published code on its own predator-prey: rollouts, buffer and learner."""
+
+    def __init__(self, checkout: Path, seed: int = 0) -> None:
+        source = Path(checkout) / "src" / "config" / "envs" / "pred_prey_punish.yaml"
+        env = yaml.safe_load(source.read_text(encoding="utf-8"))
+        shape = Shape(8, 6, 75, 300, 201)
+        args = arguments(
+            shape,
+            env=env["env"],
+            env_args={**env["env_args"], "seed": seed},
+            batch_size_run=1,
+            device="cpu",
+            test_nepisode=1,
+            runner_log_interval=10**9,
+            learner_log_interval=10**9,
+        )
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        scheme, groups = _scheme(shape), {"agents": shape.n_agents}
+        with imported(checkout) as load:
+            onehot = load("components.transforms").OneHot(out_dim=shape.n_actions)
+            preprocess = {"actions": ("actions_onehot", [onehot])}
+            self.runner = load("runners").REGISTRY["episode"](args, Log())
+            self.buffer = load("components.episode_buffer").ReplayBuffer(
+                scheme, groups, 500, shape.slots, preprocess=preprocess, device="cpu"
+            )
+            mac_of = load("controllers").REGISTRY["basic_mac"]
+            mac = mac_of(self.buffer.scheme, groups, args)
+            learner_of = load("learners.max_q_learner").MAXQLearner
+            self.learner = learner_of(mac, self.buffer.scheme, Log(), args)
+        self.runner.setup(scheme, groups, preprocess, mac)
+        self.episodes = 0
+
+    def play(self, episodes: int, train: bool) -> int:
+        """Play episodes, updating after each if asked to; return the steps made."""
+        before = self.runner.t_env
+        for _ in range(episodes):
+            batch = self.runner.run(test_mode=False)
+            if train:
+                self.buffer.insert_episode_batch(batch)
+                self._update()
+            self.episodes += 1
+        return self.runner.t_env - before
+
+    def _update(self) -> None:
+        if self.buffer.can_sample(32):
+            sample = self.buffer.sample(32)
+            sample = sample[:, : sample.max_t_filled()]
+            self.learner.train(sample, self.runner.t_env, self.episodes)
+
+
+class OurRun:
+    """Ours on the same predator-prey, in the embedded host with its vector runner."""
+
+    def __init__(self, copies: int, seed: int = 0) -> None:
+        quiet = 10**9
+        self.session = wqmix.get_runner(
+            "cw_qmix",
+            "predator_prey",
+            seed=seed,
+            runner="vector",
+            batch_size_run=copies,
+            buffer_size=500,
+            use_cuda=False,
+            runner_log_interval=quiet,
+            learner_log_interval=quiet,
+        )
+
+    def play(self, episodes: int, train: bool) -> int:
+        """As `PublishedRun.play`; `episodes` is a multiple of the copies."""
+        return self.session.play(episodes, train)
 
 
 def _scheme(shape: Shape) -> Dict[str, Any]:

@@ -19,6 +19,7 @@ class Runner:
         learner: the host's baseline or `WQMixLearner`, with its networks.
         buffer: the replay buffer.
         stats: logged values by key, as (t_env, value) pairs.
+        episodes: played by `play` so far.
     """
 
     def __init__(self, argv: List[str]) -> None:
@@ -31,6 +32,7 @@ class Runner:
         self.args = self._run.make_args(config, log, run_id="python")
         self._logger = host["utils.logging"].Logger(log)
         self.stats = self._logger.stats
+        self.episodes = 0
         make_runner = host["runners"].REGISTRY[self.args.runner]
         self._episodes = make_runner(args=self.args, logger=self._logger)
         self.buffer, self.learner = self._run.build(
@@ -47,6 +49,25 @@ class Runner:
             self.args, self._logger, self._episodes, self.buffer, self.learner
         )
         return self.stats
+
+    def play(self, episodes: int, train: bool = True) -> int:
+        """Play episodes, and store and learn from them if asked to.
+
+        Args:
+            episodes: a multiple of `batch_size_run`.
+
+        Returns:
+            The environment steps made.
+        """
+        before = self._episodes.t_env
+        for _ in range(episodes // self.args.batch_size_run):
+            batch = self._episodes.run(test_mode=False)
+            if train:
+                self.buffer.insert_episode_batch(batch)
+                parts = (self.buffer, self.learner, self._episodes, self.episodes)
+                self._run.update(self.args, *parts)
+            self.episodes += self.args.batch_size_run
+        return self._episodes.t_env - before
 
     def finish(self) -> None:
         """Close the environments."""
