@@ -25,7 +25,7 @@ from .base import Learner, Transitions, parameters
 
 
 class Values(NamedTuple):
-    """What one update computes before its weights and losses; [B, T, 1] but `greedy`."""
+    """What one update computes before its weights; all [B, T, 1] but `greedy`."""
 
     q_mono: Tensor
     q_proj: Tensor
@@ -52,7 +52,9 @@ class ProjQMixLearner(Learner):
         q = self.unroll(self.mac, batch, inputs)
         state, actions = data.state[:, :-1], data.actions
         q_mono = self.mixer(central.take(q[:, :-1], actions), state)
-        sampled = functools.partial(self._sampled_value, q.detach(), data)
+        sampled = functools.lru_cache(maxsize=None)(
+            functools.partial(self._sampled_value, q.detach(), data)
+        )
         x = OmegaInputs(
             state, q_mono.detach(), lambda: sampled()[:, :-1], t_env, data.mask
         )

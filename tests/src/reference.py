@@ -91,7 +91,16 @@ def central_atten(p, q, s):
     return float(linear(p, "net.4", x)[0] + state_value(p, s))
 
 
-def update(learner, batch, weighting, gamma, alpha, td_lambda=None, double_q=True):
+def update(
+    learner,
+    batch,
+    weighting,
+    gamma,
+    alpha,
+    td_lambda=None,
+    double_q=True,
+    temperature=1.0,
+):
     """Return losses, and y, w, Q_tot, Q̂* of all real transitions by (episode, t)."""
     agent, mixer = arrays(learner.mac.agent), arrays(learner.mixer)
     mix_star = {"ff": central_ff, "atten": central_atten}[
@@ -139,6 +148,7 @@ def update(learner, batch, weighting, gamma, alpha, td_lambda=None, double_q=Tru
                 return mix_star(star, rows, s)
 
             q_star = value_of(u_t)
+            soft = 0.0
             if weighting == "cw":
                 full = u_t == greedy[t] or y[t] > v[t]
             elif weighting == "ow":
@@ -148,10 +158,18 @@ def update(learner, batch, weighting, gamma, alpha, td_lambda=None, double_q=Tru
                     *[np.flatnonzero(ep["avail_actions"][t, i]) for i in range(n)]
                 )
                 full = q_star >= max(value_of(joint) for joint in joints) - 1e-12
+            elif weighting == "greedy":
+                full = u_t == greedy[t]
+            elif weighting == "soft_cw":
+                full = u_t == greedy[t]
+                soft = sigmoid((y[t] - v[t]) / temperature)
+            elif weighting == "soft_ow":
+                full, soft = False, sigmoid((y[t] - q_tot) / temperature)
             else:
                 full = True
             out["y"][b, t], out["q_tot"][b, t] = y[t], q_tot
-            out["q_star"][b, t], out["w"][b, t] = q_star, 1.0 if full else alpha
+            out["q_star"][b, t] = q_star
+            out["w"][b, t] = 1.0 if full else alpha + (1 - alpha) * soft
     keys = list(out["y"])
     w, y, q_tot, q_star = (
         np.array([out[name][key] for key in keys])

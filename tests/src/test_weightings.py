@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import sys
+
 import pytest
 import torch
 
 from wqmix import central, targets, weightings
 from wqmix.errors import ConfigError
 from wqmix.weightings import WeightingInputs
+
+from .doubles import make_batch, make_learner
 
 
 def column(*values):
@@ -39,10 +45,38 @@ def inputs(alpha=0.1):
         ("ow", (1.0, 0.1, 0.1, 1.0, 0.1, 1.0)),
         ("ideal", (1.0, 0.1, 0.1, 0.1, 1.0, 0.1)),
         ("uniform", (1.0,) * 6),
+        ("pow", (0.1, 1.0, 0.1, 1.0, 1.0, 0.1)),
+        ("greedy", (0.1, 0.1, 0.1, 1.0, 0.1, 0.1)),
     ],
 )
 def test_tables(name, expected):
     assert torch.equal(weightings.WEIGHTINGS[name](inputs()), column(*expected))
+
+
+@pytest.mark.parametrize(
+    "name, temperature, expected",
+    [
+        # y − Q_tot = 1, −1, 0, 1, −1, 1; σ(1) = 0.7310586, σ(0) = 1/2, α = 0.1
+        ("soft_ow", 1.0, (0.7579527, 0.3420473, 0.55, 0.7579527, 0.3420473, 0.7579527)),
+        # σ(1 / 0.5) = 0.8807971
+        ("soft_ow", 0.5, (0.8927174, 0.2072826, 0.55, 0.8927174, 0.2072826, 0.8927174)),
+        # y − v = −1, 1, 0, (−0.5, but u = û), −1, −1
+        ("soft_cw", 1.0, (0.3420473, 0.7579527, 0.55, 1.0, 0.3420473, 0.3420473)),
+    ],
+)
+def test_softened_tables(name, temperature, expected):
+    x = dataclasses.replace(inputs(), temperature=temperature)
+    weights = weightings.WEIGHTINGS[name](x)
+    assert torch.allclose(weights, column(*expected), rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize("name", ["cw", "ow"])
+def test_softened_steps_become_the_papers(name):
+    """As τ → 0, but where the two sides are equal: there the step is halfway."""
+    x = dataclasses.replace(inputs(), temperature=1e-6)
+    soft, hard = (weightings.WEIGHTINGS[n](x) for n in (f"soft_{name}", name))
+    apart = (soft - hard).abs().flatten().tolist()
+    assert apart[2] == pytest.approx(0.45) and max(apart[:2] + apart[3:]) < 1e-7
 
 
 @pytest.mark.parametrize("name", sorted(weightings.WEIGHTINGS))
@@ -63,6 +97,44 @@ def test_registering_one_of_ones_own(monkeypatch):
     assert torch.equal(weightings.WEIGHTINGS["mine"](inputs()), expected)
     with pytest.raises(ConfigError, match="registered already"):
         weightings.register("mine")(mine)
+
+
+def test_the_spelling_for_users():
+    assert importlib.import_module("wqmix.weighting").register is weightings.register
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """An installed package with two entry points, one of them broken."""
+    info = tmp_path / "theirs-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n"
+    )
+    (info / "entry_points.txt").write_text(
+        "[wqmix.weightings]\ntheirs = their_weightings:half\n"
+        "broken = their_weightings:absent\n"
+    )
+    (tmp_path / "their_weightings.py").write_text(
+        "def half(x):\n    return x.target * 0 + 0.5\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(weightings, "WEIGHTINGS", dict(weightings.WEIGHTINGS))
+    yield
+    sys.modules.pop("their_weightings", None)
+
+
+def test_a_weighting_of_an_installed_package(installed):
+    assert {"theirs", "broken", "cw"} <= set(weightings.names())
+    assert "their_weightings" not in sys.modules  # imported when it is chosen
+    learner = make_learner(weighting="theirs")
+    learner.train(make_batch(), 0, 0)
+    assert learner.logger.stats["w_to_use"] == [(0, 0.5)]
+
+
+def test_a_broken_entry_point_is_one_line(installed):
+    with pytest.raises(ConfigError, match="'broken'.*'their_weightings:absent'.*Attri"):
+        make_learner(weighting="broken")
 
 
 def test_mask_by_hand():
