@@ -20,7 +20,7 @@ SMALL = dict(
         miscapture_punishment=-1.5,
     ),
     epsilon_anneal_time=50000,
-    t_max=150000,
+    t_max=100000,
     test_interval=5000,
     test_nepisode=32,
     runner="vector",

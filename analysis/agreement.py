@@ -1,0 +1,141 @@
+"""Do trained networks end where the exact operators say?
+
+python -m wqmix.analysis.agreement                 all named games, 5 seeds
+python -m wqmix.analysis.agreement --game paper mild --seeds 3
+
+Each game is learnt with full exploration, and its greedy joint action compared with what
+decentralised agents play at the minimisers of the weighted projection: Eq. 6 for CW-QMIX,
+Eq. 7 for OW-QMIX, at the alpha of the YAML. Where a run ends elsewhere, it is said
+whether a local optimum of the same problem is played so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+
+from . import figures
+from .demo import UPDATES, in_turns
+from .payoff_games import Learned, train
+
+WEIGHTING_OF = {"qmix": "uniform", "cw_qmix": "central", "ow_qmix": "optimistic"}
+ALPHA = 0.1  # of cw_qmix.yaml and ow_qmix.yaml
+JointAction = Tuple[int, ...]
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code: 0 where CW and OW always agree with the operators or end at a
+        local optimum of theirs, 1 otherwise, 2 for a mistake, with one line.
+    """
+    from wqmix.errors import nearest
+    from wqmix.theory.games import games as named_games
+
+    options = _parser().parse_args(argv)
+    games = options.game or list(named_games())
+    for game in games:
+        if game not in named_games():
+            hint = nearest(game, named_games())
+            line = f"--game {game!r} is not one of {', '.join(named_games())}{hint}"
+            print(f"agreement: {line}", file=sys.stderr)
+            return 2
+    if min(options.seeds, options.updates, options.jobs) < 1:
+        line = "--seeds, --updates and --jobs are whole numbers from 1"
+        print(f"agreement: {line}", file=sys.stderr)
+        return 2
+    runs = in_turns(
+        train,
+        [
+            (method, game, seed, options.updates)
+            for game in games
+            for method in WEIGHTING_OF
+            for seed in range(options.seeds)
+        ],
+        options.jobs,
+        "training",
+    )
+    rows = [
+        row([run for run in runs if (run.game, run.method) == (game, method)])
+        for game in games
+        for method in WEIGHTING_OF
+    ]
+    print(table(rows))
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    figures.write_rows(out / "agreement.csv", rows)
+    print(f"\nRows: {out / 'agreement.csv'}")
+    weighted = [each for each in rows if each["method"] != "qmix"]
+    return int(any(each["elsewhere"] for each in weighted))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m wqmix.analysis.agreement",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--game", nargs="+", metavar="NAME", help="default: all")
+    add("--seeds", type=int, default=5, help="seeds 0 … N−1 (default 5)")
+    add("--updates", type=int, default=UPDATES, help="gradient updates (default 3000)")
+    add("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
+    add("--out", default="results/agreement", help="folder for the CSV file")
+    return parser
+
+
+def row(runs: List[Learned]) -> Dict[str, Any]:
+    """Compare the runs of one algorithm on one game with the operator."""
+    first = runs[0]
+    weighting = WEIGHTING_OF[first.method]
+    exact = played(first.payoff, weighting)
+    learned = [run.greedy for run in runs]
+    others = [greedy for greedy in learned if greedy not in exact]
+    local = played(first.payoff, weighting, local=True) if others else set()
+    return {
+        "game": first.game,
+        "method": first.method,
+        "operator": _text(exact),
+        "learned": _text(learned),
+        "seeds": len(runs),
+        "agree": len(runs) - len(others),
+        "local": sum(greedy in local for greedy in others),
+        "elsewhere": sum(greedy not in local for greedy in others),
+        "solved": sum(run.is_solved for run in runs),
+    }
+
+
+def played(payoff: Any, weighting: str, local: bool = False) -> Set[JointAction]:
+    """Joint actions that agents play at the projections, or at all local optima."""
+    from wqmix.theory.local import local_optima
+    from wqmix.theory.projection import weighted_projection
+
+    if local:
+        found = local_optima(payoff, weighting, ALPHA)
+    else:
+        found = [weighted_projection(payoff, weighting, ALPHA)]
+    return {u for each in found for choice in each.choices() for u in choice}
+
+
+def table(rows: List[Dict[str, Any]]) -> str:
+    """Return the rows as aligned text."""
+    names = ("game", "method", "operator", "learned", "agree", "local", "elsewhere")
+    lines = [names] + [tuple(str(each[name]) for name in names) for each in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+        for line in lines
+    )
+
+
+def _text(actions: Any) -> str:
+    """Return distinct joint actions as `0,0 1,2`."""
+    return " ".join(",".join(map(str, action)) for action in sorted(set(actions)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

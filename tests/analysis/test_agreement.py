@@ -1,0 +1,52 @@
+"""The comparison of trained runs with the operators."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from wqmix.analysis import agreement
+from wqmix.analysis.payoff_games import Learned
+
+PAPER = np.array([[8.0, -12, -12], [-12, 0, 0], [-12, 0, 0]])
+
+
+def learned(greedy, method="cw_qmix", payoff=PAPER):
+    return Learned(method, "paper", 0, payoff, None, None, greedy, [])
+
+
+def test_what_the_operators_play():
+    """All three keep the paper's optimum; with -14 the plain projection loses it."""
+    assert agreement.played(PAPER, "uniform") == {(0, 0)}
+    harsher = np.where(PAPER == -12, -14.0, PAPER)
+    assert (0, 0) not in agreement.played(harsher, "uniform")
+    assert agreement.played(harsher, "central") == {(0, 0)}
+
+
+def test_a_row_counts_agreement_local_optima_and_the_rest():
+    """Of uniform weights on the paper's game, (1, 1) is a local optimum, loss 320."""
+    runs = [learned(u, "qmix") for u in ((0, 0), (1, 1), (1, 1))]
+    row = agreement.row(runs)
+    assert row["operator"] == "0,0" and row["learned"] == "0,0 1,1"
+    counts = [row[key] for key in ("seeds", "agree", "local", "elsewhere", "solved")]
+    assert counts == [3, 1, 2, 0, 1]
+
+
+def test_a_monotonic_game_has_no_other_optimum():
+    payoff = np.array([[0.0, 1, 2], [1, 2, 4], [2, 4, 8]])
+    row = agreement.row([learned((0, 0), payoff=payoff)])
+    assert row["operator"] == "2,2" and row["elsewhere"] == 1
+    assert "0,0" in agreement.table([row]).splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    "argv, line",
+    [
+        (["--game", "papr"], "did you mean 'paper'"),
+        (["--seeds", "0"], "whole numbers from 1"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, argv, line):
+    assert agreement.main(argv) == 2
+    error = capsys.readouterr().err
+    assert line in error and error.count("\n") == 1
