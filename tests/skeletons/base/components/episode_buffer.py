@@ -1,0 +1,3 @@
+from wqmix.host.components.episode_buffer import EpisodeBatch, ReplayBuffer
+
+__all__ = ["EpisodeBatch", "ReplayBuffer"]

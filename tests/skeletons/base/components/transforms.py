@@ -1,0 +1,3 @@
+from wqmix.host.components.transforms import OneHot
+
+__all__ = ["OneHot"]

@@ -1,0 +1,3 @@
+from .q_learner import QLearner
+
+REGISTRY = {"q_learner": QLearner}

@@ -1,0 +1,5 @@
+from wqmix.host.modules.agents import rnn_agent
+
+
+class RNNAgent(rnn_agent.RNNAgent):
+    pass

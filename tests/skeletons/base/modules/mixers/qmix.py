@@ -1,0 +1,5 @@
+from wqmix.host.modules.mixers import qmix
+
+
+class QMixer(qmix.QMixer):
+    pass

@@ -1,0 +1,5 @@
+from wqmix.host.modules.mixers import vdn
+
+
+class VDNMixer(vdn.VDNMixer):
+    pass

@@ -1,0 +1,3 @@
+from wqmix.host.utils.logging import Logger
+
+__all__ = ["Logger"]
