@@ -3,10 +3,10 @@
 python -m wqmix.analysis.agreement                 all named games, 5 seeds
 python -m wqmix.analysis.agreement --game paper mild --seeds 3
 
-Each game is learnt with full exploration, and its greedy joint action compared with what
-decentralised agents play at the minimisers of the weighted projection: Eq. 6 for CW-QMIX,
-Eq. 7 for OW-QMIX, at the alpha of the YAML. Where a run ends elsewhere, it is said
-whether a local optimum of the same problem is played so.
+Each game is learnt with full exploration, and its greedy joint action compared with
+what decentralised agents play at the minimisers of the weighted projection: Eq. 6 for
+CW-QMIX, Eq. 7 for OW-QMIX, at the alpha of the YAML. Where a run ends elsewhere, it is
+said whether a local optimum of the same problem is played so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import os
 import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+
+import numpy as np
 
 from . import figures
 from .demo import UPDATES, in_turns
@@ -110,12 +112,23 @@ def row(runs: List[Learned]) -> Dict[str, Any]:
 
 
 def played(payoff: Any, weighting: str, local: bool = False) -> Set[JointAction]:
-    """Joint actions that agents play at the projections, or at all local optima."""
+    """Joint actions that agents play at the projections, or at all local optima.
+
+    Of several optimal joint actions each may be the u* of Eq. 6 (`theory` takes the
+    first): all count.
+    """
     from wqmix.theory.local import local_optima
-    from wqmix.theory.projection import weighted_projection
+    from wqmix.theory.projection import project, weighted_projection
+    from wqmix.theory.tables import greedy_actions
 
     if local:
         found = local_optima(payoff, weighting, ALPHA)
+    elif weighting == "central":
+        found = []
+        for optimal in greedy_actions(payoff):
+            weights = np.full(payoff.shape, ALPHA)
+            weights[optimal] = 1.0
+            found.append(project(payoff, weights))
     else:
         found = [weighted_projection(payoff, weighting, ALPHA)]
     return {u for each in found for choice in each.choices() for u in choice}

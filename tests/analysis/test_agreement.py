@@ -23,6 +23,11 @@ def test_what_the_operators_play():
     assert agreement.played(harsher, "central") == {(0, 0)}
 
 
+def test_each_of_several_optima_may_be_the_one_weighed():
+    payoff = np.array([[1.0, 0], [0, 1]])
+    assert agreement.played(payoff, "central") == {(0, 0), (1, 1)}
+
+
 def test_a_row_counts_agreement_local_optima_and_the_rest():
     """Of uniform weights on the paper's game, (1, 1) is a local optimum, loss 320."""
     runs = [learned(u, "qmix") for u in ((0, 0), (1, 1), (1, 1))]
