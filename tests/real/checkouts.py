@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -101,7 +102,6 @@ CHECKOUTS = {
             FORAGING,
             "env_args.key=nowhere",
             needs=("gymnasium", "lbforaging"),
-            is_native=True,
         ),
         Checkout(
             "pymarlzooplus",
@@ -146,6 +146,8 @@ def start(words: List[str], checkout: Path) -> Any:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            # A shell's background job ignores SIGINT, and its children would too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
