@@ -41,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     if games == [prey.NAME]:
         seeds = range(min(options.seeds, 3))
-        return prey.demo(options.method or METHODS, seeds, out, options.jobs, in_turns)
+        methods = options.method or prey.METHODS
+        return prey.demo(methods, seeds, out, options.jobs, in_turns)
     if len(games) == 1:
         return _one_game(games[0], options, out)
     return _many_games(games, options, out)
