@@ -25,7 +25,7 @@ FORAGING = (
     "batch_size=8",
 )
 STAG_HUNT = ("test_nepisode=1", "batch_size=4", "buffer_size=8")
-MATRIX = ("test_nepisode=1", "buffer_size=200")
+MATRIX = ("test_nepisode=1", "batch_size=32", "buffer_size=200")
 
 
 @dataclass(frozen=True)
