@@ -24,8 +24,9 @@ def main(argv: List[str]) -> int:
         parser.error(f"{unknown[0]!r} is not one of {', '.join(sections)}")
     for name in wanted:
         print(f"{name}:")
+        width = max(map(len, sections[name]), default=0)
         for key, line in sections[name].items():
-            print(f"  {key:15} {line}")
+            print(f"  {key:{width}}  {line}")
     return 0
 
 
@@ -33,11 +34,14 @@ def everything() -> Dict[str, Dict[str, str]]:
     """Return {section: {name: line}}."""
     from ..modules.agents import CENTRAL_AGENTS
     from ..modules.mixers import CENTRAL_MIXERS
-    from ..weightings import WEIGHTINGS
+    from ..omegas import OMEGAS
+    from ..weightings import WEIGHTINGS, names
 
+    theirs = {name: "of an installed package" for name in names()}
     return {
         "algorithms": yaml_lines(OUR_CONFIGS),
-        "weightings": doc_lines(WEIGHTINGS),
+        "weightings": {**theirs, **doc_lines(WEIGHTINGS)},
+        "omegas": doc_lines(OMEGAS),
         "mixers": doc_lines(CENTRAL_MIXERS),
         "agents": doc_lines(CENTRAL_AGENTS),
         "environments": yaml_lines(OUR_CONFIGS.parent / "envs"),

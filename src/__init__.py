@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 
@@ -14,4 +15,6 @@ def __getattr__(name: str) -> Any:
         from .plugin.session import get_runner
 
         return get_runner
+    if name == "weighting":  # imports torch: when it is asked for
+        return import_module(".weighting", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -90,8 +90,8 @@ def load(
     mac.load_models(path)
     if is_hosts_own:
         log.warning(
-            "%s is a checkpoint without Q̂*: the utilities and the monotonic mixer are "
-            "loaded, Q̂* and the optimiser start anew",
+            "%s is a host's own checkpoint, without Q̂* or any other network of ours: "
+            "the utilities and the monotonic mixer are loaded, the rest starts anew",
             path,
         )
     return state

@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 
+import wqmix
 from wqmix import central, targets, weightings
 from wqmix.errors import ConfigError
 from wqmix.weightings import WeightingInputs
@@ -100,7 +101,8 @@ def test_registering_one_of_ones_own(monkeypatch):
 
 
 def test_the_spelling_for_users():
-    assert importlib.import_module("wqmix.weighting").register is weightings.register
+    assert wqmix.weighting.register is weightings.register
+    assert importlib.import_module("wqmix.weighting") is wqmix.weighting
 
 
 @pytest.fixture
