@@ -73,6 +73,12 @@ def test_batch_normalisation_sees_no_padding():
     assert net.heads[0][1].running_mean.item() == pytest.approx(0.3)
 
 
+def test_batch_normalisation_needs_two_transitions():
+    net = Projector(1, 2, 1, 10.0, batch_norm=True)
+    with pytest.raises(ConfigError, match="one transition.*larger batch_size"):
+        net(torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
+
+
 def omega_inputs(q_mono, t_env=0, mask=None):
     q_mono = torch.tensor(q_mono, dtype=torch.float64).reshape(1, -1, 1)
     state = torch.zeros(1, q_mono.shape[1], 2, dtype=torch.float64)

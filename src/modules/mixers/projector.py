@@ -6,6 +6,8 @@ from typing import List
 
 from torch import Tensor, nn
 
+from ...errors import ConfigError
+
 LAST_LAYER = 3e-3  # its initial weights and biases are uniform within ±
 
 
@@ -33,12 +35,21 @@ class Projector(nn.Module):
 
         Returns:
             [B, T, 1].
+
+        Raises:
+            ConfigError: batch normalisation over a single transition.
         """
         if not (self.batch_norm and self.training):
             return self._sum(x)
         real = mask.squeeze(-1) > 0
+        rows = x[real]
+        if len(rows) == 1:
+            raise ConfigError(
+                "projector_batch_norm: a batch of one transition has no variance, "
+                "choose a larger batch_size"
+            )
         value = x.new_zeros(mask.shape)
-        value[real] = self._sum(x[real])
+        value[real] = self._sum(rows)
         return value
 
     def _sum(self, x: Tensor) -> Tensor:
