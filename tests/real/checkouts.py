@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+from sacred.serializer import restore
+
 FOLDER = Path(os.environ.get("WQMIX_HOSTS", "/nonexistent"))
 STEPS = 2000
 FORAGING = (
@@ -68,7 +70,9 @@ class Checkout:
     def lacks(self) -> Optional[str]:
         """Return why it cannot be run here, if so."""
         if not (FOLDER / self.name).is_dir():
-            return f"set WQMIX_HOSTS to a folder that holds a checkout named {self.name}"
+            return (
+                f"set WQMIX_HOSTS to a folder that holds a checkout named {self.name}"
+            )
         absent = [need for need in self.needs if importlib.util.find_spec(need) is None]
         return f"its game needs {' and '.join(absent)}" if absent else None
 
@@ -193,18 +197,16 @@ def status(checkout: Path) -> str:
     return json.loads((folder / "run.json").read_text())["status"]
 
 
-def logged(checkout: Path) -> Dict[str, List[Any]]:
-    """Return what the latest run logged: {key: values, key_T: steps}."""
+def logged(checkout: Path) -> Dict[str, List[float]]:
+    """Return what the latest run logged: {key: values, key_T: steps}.
+
+    Some hosts log tensors and numpy's numbers; sacred reads back what it wrote.
+    """
     folder = last_run(checkout)
     assert folder is not None
-    info = json.loads((folder / "info.json").read_text())
+    info = restore(json.loads((folder / "info.json").read_text()))
     metrics = folder / "metrics.json"
     if metrics.is_file():
-        for key, series in json.loads(metrics.read_text()).items():
+        for key, series in restore(json.loads(metrics.read_text())).items():
             info.update({key: series["values"], f"{key}_T": series["steps"]})
-    return {key: [plain(value) for value in values] for key, values in info.items()}
-
-
-def plain(value: Any) -> Any:
-    """Return a number out of the forms that sacred writes numpy's in."""
-    return value.get("value", value) if isinstance(value, dict) else value
+    return {key: [float(value) for value in values] for key, values in info.items()}

@@ -83,16 +83,12 @@ def test_trains(host: Checkout, checkout: Path, algorithm: str) -> None:
     stats = checkouts.logged(checkout)
     steps = max(max(value) for key, value in stats.items() if key.endswith("_T"))
     assert steps >= STEPS
-    assert finite(stats.get("loss", stats.get("loss_td"))[-1])
+    assert math.isfinite(stats.get("loss", stats.get("loss_td"))[-1])
     if algorithm != "qmix":
         assert len(stats["w_to_use"]) == len(stats["central_loss"]) >= 2
     if TABLE:
-        add_row(host, checkout, words, steps, seconds, stats)
-
-
-def finite(value: Any) -> bool:
-    """Whether a logged number is one; some hosts log tensors, which sacred pickles."""
-    return isinstance(value, dict) or math.isfinite(value)
+        shown = [*LAUNCH, *host.words(name)]  # the same for all: SCHEDULE
+        add_row(host, checkout, shown, steps, seconds, stats)
 
 
 def add_row(
@@ -107,7 +103,7 @@ def add_row(
     commit = checkouts.git(checkout, "rev-parse", "--short=10", "HEAD")
     result = stats["test_return_mean"][-1]
     command = shlex.join(["python", *words])
-    row = (host.name, f"`{commit}`", f"`{command}`", steps, f"{seconds:.0f}")
+    row = (host.name, f"`{commit}`", f"`{command}`", int(steps), f"{seconds:.0f}")
     cells = [*row, f"{result:.2f}", checkouts.status(checkout)]
     with open(str(TABLE), "a", encoding="utf-8") as table:
         table.write("| " + " | ".join(str(cell) for cell in cells) + " |\n")
@@ -117,8 +113,11 @@ def add_row(
 
 
 def test_launched_equals_direct(host: Checkout, tmp_path: Path) -> None:
-    words = with_our_game_as_a_file(host.words(host.qmix, *COMPARED), tmp_path)
-    direct = logged(host, [*([] if host.is_native else [DIRECT]), *words], tmp_path)
+    words = host.words(host.qmix, *COMPARED)
+    by_hand = (
+        words if host.is_native else [DIRECT, *our_game_as_a_file(words, tmp_path)]
+    )
+    direct = logged(host, by_hand, tmp_path)
     launched = logged(host, [*LAUNCH, *words], tmp_path / "launched")
     assert {"loss", "loss_td"} & set(direct) and len(direct["return_mean"]) >= 1
     assert direct == launched
@@ -132,8 +131,8 @@ def logged(host: Checkout, words: list, folder: Path) -> Dict[str, Any]:
     return {key: value for key, value in stats.items() if "time" not in key}
 
 
-def with_our_game_as_a_file(words: list, folder: Path) -> list:
-    """Name our matrix game by a YAML's path, which a direct run can read too."""
+def our_game_as_a_file(words: list, folder: Path) -> list:
+    """Name our matrix game by a YAML's path, which a direct run can read."""
     settings = yaml.safe_load((OUR_ENVS / "matrix_game.yaml").read_text())
     path = folder / "matrix_game.yaml"
     path.write_text(yaml.safe_dump(environments.for_host(settings)))

@@ -1,5 +1,5 @@
-"""Skeletons of the six hosts, written by us: `base/` is PyMARL's, and each of the others
-is what it does differently (the tables of the hosts, as files and edits).
+"""Skeletons of the six hosts, ours: `base/` is PyMARL's, and each other host is what
+it does differently (the tables of the hosts, as files and edits).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ WQMIX = Skeleton(
         (
             "learners/__init__.py",
             "REGISTRY = {",
-            "from modules.mixers.qmix_ablations import QMixerNonMonotonic\n\nREGISTRY = {",
+            "from modules.mixers.qmix_ablations import NonMonotonic\n\nREGISTRY = {",
         ),
         (
             "envs/__init__.py",
@@ -101,13 +101,22 @@ WQMIX = Skeleton(
             "REGISTRY = {",
         ),
         # Its own games are built from `env_args=` and `args=`.
-        ("envs/own_game.py", "self, map_name=None, seed=None, breaks_at=None", "self, "
-         "env_args, args"),
+        (
+            "envs/own_game.py",
+            "self, map_name=None, seed=None, breaks_at=None",
+            "self, env_args, args",
+        ),
         ("envs/own_game.py", "breaks_at, 0", 'env_args["breaks_at"], 0'),
-        ("runners/episode_runner.py", "env_fn(**self.args.env_args)",
-         "env_fn(env_args=self.args.env_args, args=self.args)"),
-        ("runners/parallel_runner.py", "env_fn, **self.args.env_args",
-         "env_fn, env_args=self.args.env_args, args=self.args"),
+        (
+            "runners/episode_runner.py",
+            "env_fn(**self.args.env_args)",
+            "env_fn(env_args=self.args.env_args, args=self.args)",
+        ),
+        (
+            "runners/parallel_runner.py",
+            "env_fn, **self.args.env_args",
+            "env_fn, env_args=self.args.env_args, args=self.args",
+        ),
     ),
     files={
         "learners/max_q_learner.py": MAX_Q_LEARNER,
@@ -252,15 +261,28 @@ N_FILES = {
 }
 N_EDITS = (
     ("main.py", "from run import run\n", "from run import REGISTRY as run_REGISTRY\n"),
-    ("main.py", "    run(_run, dict(_config), _log)", "    run_REGISTRY["
-     '"per_run" if _config["use_per"] else _config["run"]](_run, dict(_config), _log)'),
+    (
+        "main.py",
+        "    run(_run, dict(_config), _log)",
+        '    name = "per_run" if _config["use_per"] else _config["run"]\n'
+        "    run_REGISTRY[name](_run, dict(_config), _log)",
+    ),
     ("config/default.yaml", "runner: episode", "runner: episode\nrun: default"),
-    ("learners/__init__.py", "REGISTRY = {", "from .nq_learner import NQLearner\n\n"
-     'REGISTRY = {"nq_learner": NQLearner, '),
-    ("controllers/__init__.py", "REGISTRY = {", "from .n_controller import NMAC\n\n"
-     'REGISTRY = {"n_mac": NMAC, '),
-    ("modules/agents/__init__.py", "REGISTRY = {", "from .n_rnn_agent import NRNNAgent"
-     '\n\nREGISTRY = {"n_rnn": NRNNAgent, '),
+    (
+        "learners/__init__.py",
+        "REGISTRY = {",
+        'from .nq_learner import NQLearner\n\nREGISTRY = {"nq_learner": NQLearner, ',
+    ),
+    (
+        "controllers/__init__.py",
+        "REGISTRY = {",
+        'from .n_controller import NMAC\n\nREGISTRY = {"n_mac": NMAC, ',
+    ),
+    (
+        "modules/agents/__init__.py",
+        "REGISTRY = {",
+        'from .n_rnn_agent import NRNNAgent\n\nREGISTRY = {"n_rnn": NRNNAgent, ',
+    ),
 )
 N_MOVES = {"run.py": "run/run.py"}
 PYMARL2 = Skeleton(
@@ -273,8 +295,11 @@ PYMARL2 = Skeleton(
     edits=(
         *N_EDITS,
         add("learners/__init__.py", "max_q_learner", "MAXQLearner"),
-        ("envs/__init__.py", "from smac.env import", "import pygame\n\n"
-         "from .starcraft import"),
+        (
+            "envs/__init__.py",
+            "from smac.env import",
+            "import pygame\n\nfrom .starcraft import",
+        ),
     ),
     moves=N_MOVES,
 )
@@ -300,7 +325,7 @@ TRY_SMAC = """
     except Exception as e:
         print(e)
     """
-MODES = '''
+MODES = """
 
     def set_train_mode(self):
         self.agent.train()
@@ -313,7 +338,7 @@ MODES = '''
 
     def cpu(self):
         self.agent.cpu()
-'''
+"""
 PYMARL3 = Skeleton(
     files={
         **N_FILES,
@@ -324,18 +349,36 @@ PYMARL3 = Skeleton(
     },
     edits=(
         *N_EDITS,
-        ("config/default.yaml", "use_tensorboard: False", "use_tensorboard: True\n"
-         "cpu_inference: True\ndouble_q: True"),
-        ("run.py", "    logger.setup_sacred(_run)\n", "    logger.setup_sacred(_run)\n"
-         "    logger.setup_tb(f'results/tb/{args.name}_{args.td_lambda}_"
-         "{args.epsilon_finish}_{args.epsilon_anneal_time}_{args.rnn_hidden_dim}')\n"),
-        ("run.py", "    report = Report", "    if not hasattr(mac, 'set_train_mode'):\n"
-         "        raise AttributeError('set_train_mode')\n    report = Report"),
-        ("controllers/basic_controller.py", "(input_shape, self.args)\n",
-         "(input_shape, self.args)\n" + MODES),
-        ("runners/episode_runner.py", "        batch, t, ended", "        self.mac.cpu()"
-         "\n        if test_mode:\n            self.mac.set_evaluation_mode()\n"
-         "        batch, t, ended"),
+        (
+            "config/default.yaml",
+            "use_tensorboard: False",
+            "use_tensorboard: True\ncpu_inference: True\ndouble_q: True",
+        ),
+        (
+            "run.py",
+            "    logger.setup_sacred(_run)\n",
+            "    logger.setup_sacred(_run)\n"
+            "    logger.setup_tb(f'results/tb/{args.name}_{args.td_lambda}_"
+            "{args.epsilon_finish}_{args.epsilon_anneal_time}_{args.rnn_hidden_dim}')\n",
+        ),
+        (
+            "run.py",
+            "    report = Report",
+            "    if not hasattr(mac, 'set_train_mode'):\n"
+            "        raise AttributeError('set_train_mode')\n    report = Report",
+        ),
+        (
+            "controllers/basic_controller.py",
+            "(input_shape, self.args)\n",
+            "(input_shape, self.args)\n" + MODES,
+        ),
+        (
+            "runners/episode_runner.py",
+            "        batch, t, ended",
+            "        self.mac.cpu()"
+            "\n        if test_mode:\n            self.mac.set_evaluation_mode()\n"
+            "        batch, t, ended",
+        ),
     ),
     moves=N_MOVES,
 )
@@ -372,14 +415,23 @@ E_EDITS = (
     ("main.py", "import collections\n", "import collections.abc\n"),
     ("run.py", "    os._exit(os.EX_OK)\n", ""),
     ("config/default.yaml", "rnn_hidden_dim", "hidden_dim"),
-    ("config/algs/qmix.yaml", "target_update_interval: 5",
-     "target_update_interval_or_tau: 5\nstandardise_rewards: True\n"
-     "standardise_returns: False\nuse_rnn: False"),
-    ("learners/q_learner.py", "from torch.optim import RMSprop",
-     "from torch.optim import Adam"),
-    ("learners/q_learner.py", "RMSprop(\n            params=params, lr=args.lr, "
-     "alpha=args.optim_alpha, eps=args.optim_eps\n        )",
-     "Adam(params=params, lr=args.lr)"),
+    (
+        "config/algs/qmix.yaml",
+        "target_update_interval: 5",
+        "target_update_interval_or_tau: 5\nstandardise_rewards: True\n"
+        "standardise_returns: False\nuse_rnn: False",
+    ),
+    (
+        "learners/q_learner.py",
+        "from torch.optim import RMSprop",
+        "from torch.optim import Adam",
+    ),
+    (
+        "learners/q_learner.py",
+        "RMSprop(\n            params=params, lr=args.lr, "
+        "alpha=args.optim_alpha, eps=args.optim_eps\n        )",
+        "Adam(params=params, lr=args.lr)",
+    ),
 )
 EPYMARL = Skeleton(
     files={
@@ -388,23 +440,42 @@ EPYMARL = Skeleton(
     },
     edits=(
         *E_EDITS,
-        ("config/default.yaml", "runner: episode", "runner: episode\n"
-         "common_reward: True\nreward_scalarisation: sum"),
-        ("envs/__init__.py", "from smac.env import StarCraft2Env",
-         "from smaclite import SMACliteEnv"),
+        (
+            "config/default.yaml",
+            "runner: episode",
+            "runner: episode\ncommon_reward: True\nreward_scalarisation: sum",
+        ),
+        (
+            "envs/__init__.py",
+            "from smac.env import StarCraft2Env",
+            "from smaclite import SMACliteEnv",
+        ),
         ("envs/__init__.py", '"sc2": StarCraft2Env', '"smaclite": SMACliteEnv'),
-        ("envs/own_game.py", "breaks_at=None", "breaks_at=None, *, common_reward, "
-         "reward_scalarisation"),
-        ("envs/own_game.py", "return reward, self.t == self.episode_limit, {}",
-         "return self.get_obs(), reward, self.t == self.episode_limit, False, {}"),
-        ("runners/episode_runner.py", "reward, terminated, _ = env.step(actions)\n",
-         "_, reward, terminated, truncated, _ = env.step(actions)\n"),
-        ("runners/episode_runner.py", "        self.args, self.t_env = args, 0\n",
-         "        self.args, self.t_env = args, 0\n"
-         "        args.env_args = {\n            **args.env_args,\n"
-         "            'common_reward': args.common_reward,\n"
-         "            'reward_scalarisation': args.reward_scalarisation,\n        }\n"
-         "        self.n_rewards = 1 if args.common_reward else 2\n"),
+        (
+            "envs/own_game.py",
+            "breaks_at=None",
+            "breaks_at=None, *, common_reward, reward_scalarisation",
+        ),
+        (
+            "envs/own_game.py",
+            "return reward, self.t == self.episode_limit, {}",
+            "return self.get_obs(), reward, self.t == self.episode_limit, False, {}",
+        ),
+        (
+            "runners/episode_runner.py",
+            "reward, terminated, _ = env.step(actions)\n",
+            "_, reward, terminated, truncated, _ = env.step(actions)\n",
+        ),
+        (
+            "runners/episode_runner.py",
+            "        self.args, self.t_env = args, 0\n",
+            "        self.args, self.t_env = args, 0\n"
+            "        args.env_args = {\n            **args.env_args,\n"
+            "            'common_reward': args.common_reward,\n"
+            "            'reward_scalarisation': args.reward_scalarisation,\n"
+            "        }\n"
+            "        self.n_rewards = 1 if args.common_reward else 2\n",
+        ),
     ),
 )
 PYMARLZOOPLUS = Skeleton(
@@ -417,24 +488,39 @@ PYMARLZOOPLUS = Skeleton(
     },
     edits=(
         *E_EDITS,
-        ("config/algs/qmix.yaml", "use_rnn: False", "use_rnn: True\n"
-         "prioritized_buffer: False"),
+        (
+            "config/algs/qmix.yaml",
+            "use_rnn: False",
+            "use_rnn: True\nprioritized_buffer: False",
+        ),
         ("envs/__init__.py", "from smac.env import StarCraft2Env\n\n", ""),
         ("envs/__init__.py", '"sc2": StarCraft2Env, ', ""),
         ("main.py", "import os\n", "import inspect\nimport os\n"),
-        ("main.py", "dirname(dirname(abspath(__file__)))",
-         "dirname(abspath(inspect.stack()[-1].filename))"),
-        ("controllers/basic_controller.py", "(input_shape, self.args)\n",
-         "(input_shape, self.args)\n\n"
-         "    def init_hidden(self, batch_size):\n"
-         "        assert self.args.agent in ('rnn', 'rnn_ns')\n"
-         "        super().init_hidden(batch_size)\n\n"
-         "    def select_actions(self, *args, **kwargs):\n"
-         "        return super().select_actions(*args, **kwargs), None\n"),
-        ("runners/episode_runner.py", "        return self.mac.select_actions(",
-         "        actions, extra = self.mac.select_actions("),
-        ("runners/episode_runner.py", "test_mode=test_mode\n        )\n\n    def step",
-         "test_mode=test_mode\n        )\n        return actions\n\n    def step"),
+        (
+            "main.py",
+            "dirname(dirname(abspath(__file__)))",
+            "dirname(abspath(inspect.stack()[-1].filename))",
+        ),
+        (
+            "controllers/basic_controller.py",
+            "(input_shape, self.args)\n",
+            "(input_shape, self.args)\n\n"
+            "    def init_hidden(self, batch_size):\n"
+            "        assert self.args.agent in ('rnn', 'rnn_ns')\n"
+            "        super().init_hidden(batch_size)\n\n"
+            "    def select_actions(self, *args, **kwargs):\n"
+            "        return super().select_actions(*args, **kwargs), None\n",
+        ),
+        (
+            "runners/episode_runner.py",
+            "        return self.mac.select_actions(",
+            "        actions, extra = self.mac.select_actions(",
+        ),
+        (
+            "runners/episode_runner.py",
+            "test_mode=test_mode\n        )\n\n    def step",
+            "test_mode=test_mode\n        )\n        return actions\n\n    def step",
+        ),
     ),
 )
 

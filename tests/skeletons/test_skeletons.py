@@ -68,7 +68,9 @@ def run(name: str, checkout: Path, *words: str, command: tuple = ("-m", "wqmix")
     report = json.loads(noted.read_text()) if noted.is_file() else {}
     new = {path.relative_to(checkout).parts[0] for path in checkout.rglob("*")}
     known = {path.relative_to(checkout).parts[0] for path in before}
-    return Ended(process.returncode, process.stdout, status, report, sorted(new - known))
+    return Ended(
+        process.returncode, process.stdout, status, report, sorted(new - known)
+    )
 
 
 # One run of cw_qmix, many rows --------------------------------------------------------
@@ -211,7 +213,9 @@ def test_a_hosts_own_cw_qmix_is_still_there(name: str, tmp_path: Path) -> None:
 def test_a_mistake_is_one_line(
     name: str, words: list, message: str, tmp_path: Path
 ) -> None:
-    ended = run(name, tmp_path, "--config=cw_qmix", "--env-config=own_game", "with", *words)
+    ended = run(
+        name, tmp_path, "--config=cw_qmix", "--env-config=own_game", "with", *words
+    )
     assert ended.code == 2
     assert message in ended.output and "Traceback" not in ended.output
     assert ended.new == []

@@ -5,10 +5,11 @@ import torch as th
 from components.episode_buffer import ReplayBuffer
 from components.transforms import OneHot
 from controllers import REGISTRY as mac_REGISTRY
-from learners import REGISTRY as le_REGISTRY
 from runners import REGISTRY as r_REGISTRY
 from utils.logging import Logger
 from utils.report import Report
+
+from learners import REGISTRY as le_REGISTRY
 
 
 def run(_run, _config, _log):

@@ -43,12 +43,21 @@ class Report:
             "copied": self.copied,
             "modes": sorted(set(self.modes)),
             "losses": [value for _, value in logger.stats["loss"]],
-            "modules": [name for name in ("learners", "controllers", "run")
-                        if name in sys.modules],
+            "modules": [
+                name
+                for name in ("learners", "controllers", "run")
+                if name in sys.modules
+            ],
         }
         if host is not None:
-            for key in ("lr", "td_lambda", "double_q", "weight_decay",
-                        "standardise_rewards", "standardise_returns"):
+            for key in (
+                "lr",
+                "td_lambda",
+                "double_q",
+                "weight_decay",
+                "standardise_rewards",
+                "standardise_returns",
+            ):
                 report[key] = getattr(host, key)
         with open(os.environ["SKELETON_REPORT"], "w") as f:
             json.dump(report, f)
