@@ -130,7 +130,7 @@ def _curves(
     label: str,
 ) -> None:
     names = dict.fromkeys(method for method, _ in curves)
-    for style, method in zip(itertools.cycle(("-", "--", ":")), names):
+    for width, method in zip(itertools.count(2 + 1.2 * len(names), -1.2), names):
         mine = [curve for name, curve in curves if name == method]
         length = min(map(len, mine))
         t = [point[0] for point in mine[0][:length]]
@@ -139,7 +139,8 @@ def _curves(
         axis.plot(t, values.T, color=colour, alpha=0.25, linewidth=1)
         name = f"{title_of(method)} (median of {len(mine)})"
         median = np.median(values, 0)
-        axis.plot(t, median, style, color=colour, linewidth=2.5, label=name)
+        # Ever thinner, so that equal curves show beneath one another.
+        axis.plot(t, median, color=colour, linewidth=width, label=name)
     axis.axhline(maximum, color="0.6", linestyle=":", linewidth=1.5)
     axis.text(0, maximum, " best possible", va="bottom", color="0.4", fontsize=9)
     axis.set_xlabel(steps), axis.set_ylabel(label)
