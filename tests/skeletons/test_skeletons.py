@@ -102,6 +102,8 @@ NAMED = {  # mixer, optimiser, learning rate, lambda; else as the first
 def test_cw_qmix(name: str, tmp_path: Path) -> None:
     # PyMARL2 has no `double_q`, which must be accepted all the same.
     words = ["--config=cw_qmix", "--env-config=own_game", "with", "double_q=True"]
+    if name in N_HOSTS:  # each update through the agent's `forward`, which is watched
+        words.append("unroll=step")
     ended = run(name, tmp_path, *words)
     assert ended.code == 0, ended.output[-4000:]
     assert len(ended.report["losses"]) > 5
