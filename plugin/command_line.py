@@ -1,6 +1,6 @@
 """The host's command line: read as the host and sacred will, rewritten where needed.
 
-    main.py --config=cw_qmix --env-config=sc2 with env_args.map_name=3s5z alpha=0.5
+main.py --config=cw_qmix --env-config=sc2 with env_args.map_name=3s5z alpha=0.5
 """
 
 from __future__ import annotations

@@ -62,8 +62,7 @@ def export(root: Path, folder: Path, host_name: Optional[str]) -> None:
     host = detect.detect(root, host_name)
     files = ConfigFiles(host, root, registration.learner_keys(root))
     resolved = {
-        name: files.resolve(OUR_CONFIGS / f"{name}.yaml")
-        for name in files.ours()
+        name: files.resolve(OUR_CONFIGS / f"{name}.yaml") for name in files.ours()
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in resolved.items():

@@ -56,9 +56,7 @@ class _Recurrent(torch.autograd.Function):
         b_rz = (b_ih + b_hh)[: 2 * size]
         w_n, u_n, b_n, d_n = (part[2 * size :] for part in gru)
         is_training = any(ctx.needs_input_grad)
-        kept = (
-            t_max if is_training else 1
-        )  # else slots overwrite each other
+        kept = t_max if is_training else 1  # else slots overwrite each other
         fh = x.new_empty(kept, n_seq, f_size + size)
         rz = x.new_empty(kept, n_seq, 2 * size)
         n, hn = x.new_empty(kept, n_seq, size), x.new_empty(kept, n_seq, size)

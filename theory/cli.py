@@ -147,9 +147,7 @@ def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     payoff = payoff_table(args.payoff)
-    found = {
-        name: weighted_projection(payoff, name, args.alpha) for name in WEIGHTINGS
-    }
+    found = {name: weighted_projection(payoff, name, args.alpha) for name in WEIGHTINGS}
     local = {}
     if args.local:
         local = {name: local_optima(payoff, name, args.alpha) for name in WEIGHTINGS}

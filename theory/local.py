@@ -22,9 +22,7 @@ MAX_LOCAL_ORDERS = 2000  # 4 x 4 has 576; every one is solved
 SAME = 1e-7  # of the payoff's range
 
 
-def local_optima(
-    payoff: np.ndarray, weighting: str, alpha: float
-) -> list[Projection]:
+def local_optima(payoff: np.ndarray, weighting: str, alpha: float) -> list[Projection]:
     """All local optima of the weighted least squares problem, by loss.
 
     Args:
@@ -40,9 +38,7 @@ def local_optima(
     """
     payoff = check_table(payoff)
     ranks = _all_ranks(payoff.shape)
-    problem = Isotonic(
-        standardised(payoff), *weights_by_sign(payoff, weighting, alpha)
-    )
+    problem = Isotonic(standardised(payoff), *weights_by_sign(payoff, weighting, alpha))
     fits = np.stack([problem.fit(total_orders(rank), problem.payoff) for rank in ranks])
     local: list[np.ndarray] = []
     for fit in fits:
@@ -69,14 +65,10 @@ def _all_ranks(shape: Sequence[int]) -> list[tuple[np.ndarray, ...]]:
 
 def _fits_order(table: np.ndarray, ranks: Sequence[np.ndarray]) -> bool:
     moved = table[np.ix_(*ranks)]
-    return all(
-        np.diff(moved, axis=axis).min() >= -TIE for axis in range(table.ndim)
-    )
+    return all(np.diff(moved, axis=axis).min() >= -TIE for axis in range(table.ndim))
 
 
-def _projection(
-    payoff: np.ndarray, fit: np.ndarray, weights: np.ndarray
-) -> Projection:
+def _projection(payoff: np.ndarray, fit: np.ndarray, weights: np.ndarray) -> Projection:
     table = pool_again(fit, payoff, weights)
     loss = float(np.sum(weights * (table - payoff) ** 2))
     return Projection(payoff, (table,), loss)

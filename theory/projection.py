@@ -80,9 +80,7 @@ class Projection:
         return all(optimal.issuperset(actions) for actions in self.choices())
 
 
-def project(
-    payoff: np.ndarray, weights: float | np.ndarray = 1.0
-) -> Projection:
+def project(payoff: np.ndarray, weights: float | np.ndarray = 1.0) -> Projection:
     """Project a table onto the monotonic functions in weighted least squares.
 
     Section 3 of the paper (``weights=1``: Pi_Qmix) and Section 4 (Pi_w):
@@ -137,9 +135,7 @@ def weights_by_sign(
     return both, both
 
 
-def weighted_projection(
-    payoff: np.ndarray, weighting: str, alpha: float
-) -> Projection:
+def weighted_projection(payoff: np.ndarray, weighting: str, alpha: float) -> Projection:
     """Pi_w by the weighting's name: uniform, central (Eq. 6), optimistic (Eq. 7).
 
     Section 4 of the paper. ``uniform`` is Pi_Qmix, whatever alpha. Returns and raises

@@ -52,8 +52,9 @@ def test_a_traceback_shows_only_the_hosts_frames(checkout: Path) -> None:
     direct = python(SCRIPT, *OWN, "crash", cwd=checkout)
     launched = launch(checkout, SCRIPT, *OWN, "crash")
     start = "Traceback"
-    assert direct.stderr[direct.stderr.index(start) :] == (
-        launched.stderr[launched.stderr.index(start) :]
+    assert (
+        direct.stderr[direct.stderr.index(start) :]
+        == (launched.stderr[launched.stderr.index(start) :])
     )
     assert launched.stderr.count(start) == 1
 
@@ -64,8 +65,9 @@ def test_a_failing_import_shows_only_the_hosts_frames(tmp_path: Path) -> None:
     direct = python(SCRIPT, *OWN, cwd=tmp_path)
     launched = launch(tmp_path, SCRIPT, *OWN)
     start = "Traceback"
-    assert direct.stderr[direct.stderr.index(start) :] == (
-        launched.stderr[launched.stderr.index(start) :]
+    assert (
+        direct.stderr[direct.stderr.index(start) :]
+        == (launched.stderr[launched.stderr.index(start) :])
     )
     assert launched.returncode == 1
 

@@ -155,9 +155,7 @@ def test_a_host_module_that_cannot_be_imported_is_replaced(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("words", [["src/main.py"], ["-m", "src.main"]])
-def test_results_land_where_a_direct_run_puts_them(
-    tmp_path: Path, words: list
-) -> None:
+def test_results_land_where_a_direct_run_puts_them(tmp_path: Path, words: list) -> None:
     outermost = "os.path.abspath(inspect.stack()[-1].filename)"
     run = "# from pymarlzooplus.learners import\nimport inspect\n" + RUN.replace(
         "EXIT", f"print(os.path.dirname({outermost}))"

@@ -61,8 +61,9 @@ def test_search_prints_a_command_that_shows_the_failure(capsys):
 
 
 def test_search_that_finds_nothing(capsys):
-    out = printed(capsys, "--search", "--shape", "2x2", "--count", "5", "--criterion",
-                  "attained")
+    out = printed(
+        capsys, "--search", "--shape", "2x2", "--count", "5", "--criterion", "attained"
+    )
     assert "not attained in 0 of 5" in out
     assert "wqmix theory" not in out
 
@@ -108,8 +109,13 @@ def test_help_teaches(capsys):
         (["--search", "--count", "-1"], "must be positive"),
         (["--search", "--seed", "-1"], "--seed must not be negative"),
         (["--search", "--shape", "99999999999x2"], "199,999,999,998 joint actions"),
-        (["[[1,2,3,4,5],[2,3,4,5,6],[1,1,1,1,1],[2,2,2,2,2],[0,0,0,0,1]]", "--local"],
-         "14,400 action orders"),
+        (
+            [
+                "[[1,2,3,4,5],[2,3,4,5,6],[1,1,1,1,1],[2,2,2,2,2],[0,0,0,0,1]]",
+                "--local",
+            ],
+            "14,400 action orders",
+        ),
         (["--search", "--weighting", "centre"], "did you mean 'central'"),
         (["--search", "--criterion", "plaid"], "did you mean 'played'"),
         (["--thresholds", "--count", "0"], "must be positive"),
