@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make demo       QMIX fails and CW-QMIX, OW-QMIX succeed on the paper's payoff; a figure"
-	@echo "make demo-prey  the same on a small predator-prey (about 15 minutes)"
+	@echo "make demo-prey  the same on a small predator-prey (QMIX and CW-QMIX, 3 seeds)"
 	@echo "make games      success rates of all algorithms over the named payoff games"
 	@echo "make test       all tests;  make quick: those of about a minute;  make lint"
 
@@ -29,7 +29,14 @@ demo-prey: $(STAMP)
 games: $(STAMP)
 	$(RUN) -m wqmix demo --game all
 
-test: $(STAMP)
+# A real host from PyPI for the tests: its own requirements are old and wide.
+ZOO := gymnasium lbforaging rich opencv-python-headless seaborn scikit-learn
+$(VENV)/.zoo: $(STAMP)
+	$(RUN) -m pip install -q --disable-pip-version-check --no-deps "pymarlzooplus==1.1.0"
+	$(RUN) -m pip install -q --disable-pip-version-check $(ZOO)
+	touch $@
+
+test: $(STAMP) $(VENV)/.zoo
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2
 
 quick: $(STAMP)
