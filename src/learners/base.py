@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -152,6 +152,22 @@ class Learner:
                 **self._judges(data, values),
             )
         )
+
+    def _greedy(
+        self, batch: Any, data: Transitions, q: Tensor, inputs: Tensor
+    ) -> Tuple[Tensor, Optional[Tensor]]:
+        """û [B, T+1, A, 1], and target utilities [B, T+1, A, U] if there are any.
+
+        Args:
+            q: the online utilities, from which û is taken with `double_q`.
+            inputs: of the utility network, as `Unroll` takes them.
+        """
+        target_mac, target_q = self.target_networks.mac, None
+        if target_mac is not None:
+            self.host.prepare_mac(target_mac, data.state.device)
+            target_q = self.unroll(target_mac, batch, inputs)
+        greedy_from = q if self.host.double_q else target_q
+        return targets.greedy_actions(greedy_from, data.avail_actions), target_q
 
     def _targets(self, data: Transitions, value: Tensor) -> Tensor:
         """Targets y, with the host's running standardisation where it has one."""

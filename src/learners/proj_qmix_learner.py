@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from .. import central, targets
+from .. import central
 from ..inputs import agent_inputs, flat_size
 from ..modules.mixers.projector import Projector
 from ..omegas import OMEGAS, Advantage, OmegaInputs
@@ -83,12 +83,9 @@ class ProjQMixLearner(Learner):
         self, batch: Any, data: Transitions, q: Tensor, inputs: Tensor
     ) -> Tuple[Tensor, Tensor]:
         """û [B, T+1, A, 1] and Q_mono⁻(s, û) [B, T+1, 1]."""
-        nets = self.target_networks
-        self.host.prepare_mac(nets.mac, data.state.device)
-        target_q = self.unroll(nets.mac, batch, inputs)
-        greedy_from = q if self.host.double_q else target_q
-        greedy = targets.greedy_actions(greedy_from, data.avail_actions)
-        return greedy, nets["mixer"](central.take(target_q, greedy), data.state)
+        greedy, target_q = self._greedy(batch, data, q, inputs)
+        target_mixer = self.target_networks["mixer"]
+        return greedy, target_mixer(central.take(target_q, greedy), data.state)
 
     def _projected(self, state: Tensor, actions: Tensor) -> Tensor:
         """Q_proj as it stands: batch normalisation by its running statistics."""

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor, nn
 
-from .. import central, diagnostics, targets
+from .. import central, diagnostics
 from ..errors import ConfigError
 from ..inputs import agent_inputs
 from ..settings import WQMixSettings
@@ -72,11 +72,7 @@ class WQMixLearner(Learner):
         Where there is no Q̂* (`central_loss: 0`), v is the target Q_tot.
         """
         nets = self.target_networks
-        if nets.mac is not None:
-            self.host.prepare_mac(nets.mac, data.state.device)
-            target_q = self.unroll(nets.mac, batch, inputs.utility)
-        greedy_from = q if self.host.double_q else target_q
-        greedy = targets.greedy_actions(greedy_from, data.avail_actions)
+        greedy, target_q = self._greedy(batch, data, q, inputs.utility)
         if self.central_agent is None:
             value = nets["mixer"](central.take(target_q, greedy), data.state)
         else:
