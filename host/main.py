@@ -21,7 +21,8 @@ with warnings.catch_warnings():
     # Sacred imports pkg_resources, whose deprecation is no news to a user.
     warnings.simplefilter("ignore")
     from sacred import SETTINGS, Experiment
-    from sacred.observers import FileStorageObserver
+
+    from .utils.results import ResultsObserver
 
 
 class Terminated(KeyboardInterrupt):
@@ -74,7 +75,7 @@ def execute(config):
     experiment.add_config(config)
     results = os.path.join(config["local_results_path"], "sacred")
     # Not the constructor: in sacred 0.7 it takes four folders.
-    experiment.observers.append(FileStorageObserver.create(results))
+    experiment.observers.append(ResultsObserver.create(results))
 
     @experiment.main
     def my_main(_run, _config, _log):
