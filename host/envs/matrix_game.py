@@ -59,5 +59,11 @@ class MatrixGameBatch(BatchEnv):
     def get_avail_actions(self):
         return self._avail
 
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass  # nothing here is random
+
     def render(self, copy=0):
         return str(self.payoff)

@@ -77,6 +77,18 @@ class MultiAgentEnv:
         """Write a replay."""
         raise NotImplementedError
 
+    def state_dict(self):
+        """What the next episodes depend on, in plain types and tensors; or None.
+
+        Asked between episodes. None, the default: this game cannot say, and a resumed
+        run has its random numbers start anew.
+        """
+        return None
+
+    def load_state_dict(self, state):
+        """Take what `state_dict` returned."""
+        raise NotImplementedError
+
     def get_env_info(self):
         """The sizes from which the host builds its buffers and networks."""
         return {
@@ -134,6 +146,14 @@ class BatchEnv:
     def close(self):
         """Free what the copies hold."""
 
+    def state_dict(self):
+        """As :meth:`MultiAgentEnv.state_dict`, of all copies."""
+        return None
+
+    def load_state_dict(self, state):
+        """Take what `state_dict` returned."""
+        raise NotImplementedError
+
     def get_env_info(self):
         """The sizes from which the host builds its buffers and networks."""
         return {
@@ -143,6 +163,11 @@ class BatchEnv:
             "n_agents": self.n_agents,
             "episode_limit": self.episode_limit,
         }
+
+
+def state_of(env):
+    """``env.state_dict()``; None for a ported game that has no such method."""
+    return env.state_dict() if hasattr(env, "state_dict") else None
 
 
 class SingleEnv(MultiAgentEnv):
@@ -198,6 +223,12 @@ class SingleEnv(MultiAgentEnv):
 
     def seed(self):
         return self.batch.seed
+
+    def state_dict(self):
+        return self.batch.state_dict()
+
+    def load_state_dict(self, state):
+        self.batch.load_state_dict(state)
 
     def save_replay(self):
         raise ConfigError(

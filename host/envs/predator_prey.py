@@ -313,6 +313,12 @@ class PredatorPreyBatch(BatchEnv):
         self._avail[..., CATCH] = near_prey
         return self._avail
 
+    def state_dict(self):
+        return {"rng": self._rng.bit_generator.state}
+
+    def load_state_dict(self, state):
+        self._rng.bit_generator.state = state["rng"]
+
     def render(self, copy=0):
         signs = np.array(list(".#oAA"))
         grid = signs[self._cells[copy, : self._area]].reshape(self.shape)

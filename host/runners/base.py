@@ -45,6 +45,38 @@ class Runner:
         """Of the rollout that began with episode `episode`: after which to update."""
         return [episode]
 
+    def env_states(self):
+        """The `state_dict` of each environment, None where it has none."""
+        raise NotImplementedError
+
+    def load_env_states(self, states):
+        """Take what `env_states` returned, with no None in it."""
+        raise NotImplementedError
+
+    def state_dict(self):
+        """All that the next rollout depends on, in plain types."""
+        return {
+            "t_env": self.t_env,
+            "log_train_stats_t": self.log_train_stats_t,
+            "returns": [_floats(self.train_returns), _floats(self.test_returns)],
+            "stats": [dict(self.train_stats), dict(self.test_stats)],
+            "envs": self.env_states(),
+        }
+
+    def load_state_dict(self, state):
+        """Take what `state_dict` returned; says so where an environment cannot."""
+        self.t_env = state["t_env"]
+        self.log_train_stats_t = state["log_train_stats_t"]
+        self.train_returns, self.test_returns = state["returns"]
+        self.train_stats, self.test_stats = state["stats"]
+        if None not in state["envs"]:
+            self.load_env_states(state["envs"])
+            return
+        self.logger.console_logger.warning(
+            "env %r keeps no state (state_dict): its random numbers start anew",
+            self.args.env,
+        )
+
     def save_replay(self):
         raise NotImplementedError(f"{type(self).__name__} cannot save replays")
 
@@ -80,3 +112,7 @@ class Runner:
                 self.logger.log_stat(f"{prefix}{key}_mean", mean, self.t_env)
         returns.clear()
         stats.clear()
+
+
+def _floats(values):
+    return [float(value) for value in values]

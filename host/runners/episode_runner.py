@@ -3,6 +3,7 @@
 import torch as th
 
 from ..envs import REGISTRY as env_REGISTRY
+from ..envs.multiagentenv import state_of
 from .base import Runner
 
 
@@ -24,6 +25,12 @@ class EpisodeRunner(Runner):
 
     def close_env(self):
         self.env.close()
+
+    def env_states(self):
+        return [state_of(self.env)]
+
+    def load_env_states(self, states):
+        self.env.load_state_dict(states[0])
 
     @th.no_grad()
     def run(self, test_mode=False):

@@ -6,6 +6,7 @@ import numpy as np
 import torch as th
 
 from ..envs import REGISTRY as env_REGISTRY
+from ..envs.multiagentenv import state_of
 from .base import Runner
 from .worker import close_workers, seeded, start_workers
 
@@ -37,6 +38,13 @@ class ParallelRunner(Runner):
     def close_env(self):
         close_workers(self.workers)
         self.workers = []
+
+    def env_states(self):
+        return [worker.call("state_dict") for worker in self.workers]
+
+    def load_env_states(self, states):
+        for worker, state in zip(self.workers, states):
+            worker.call("load_state_dict", state)
 
     @th.no_grad()
     def run(self, test_mode=False):
@@ -111,6 +119,8 @@ class _Player:
     def __init__(self, env):
         self.env = env
         self.get_env_info = env.get_env_info
+        self.state_dict = partial(state_of, env)
+        self.load_state_dict = getattr(env, "load_state_dict", None)
         self.close = env.close
 
     def reset(self):

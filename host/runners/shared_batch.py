@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from ..envs import REGISTRY as env_REGISTRY
-from ..envs.multiagentenv import BatchEnv
+from ..envs.multiagentenv import BatchEnv, state_of
 from .worker import close_workers, seeded, start_workers, worker_context
 
 
@@ -83,6 +83,14 @@ class SharedBatch(BatchEnv):
     def get_avail_actions(self):
         return self._arrays["avail"]
 
+    def state_dict(self):
+        states = self._ask(range(self.n_copies), "state_dict")
+        return None if None in states else {"copies": states}
+
+    def load_state_dict(self, state):
+        for worker, own in zip(self.workers, state["copies"]):
+            worker.call("load_state_dict", own)
+
     def close(self):
         close_workers(self.workers)
         self.workers = []
@@ -104,6 +112,8 @@ class _Player:
 
     def __init__(self, env, shared, copy):
         self.env, self.close = env, env.close
+        self.state_dict = partial(state_of, env)
+        self.load_state_dict = getattr(env, "load_state_dict", None)
         self.own = {name: array[copy] for name, array in _as_arrays(shared).items()}
         self.reward, self.terminated = (
             _as_arrays(shared)[name][copy : copy + 1]

@@ -30,6 +30,12 @@ class VectorRunner(Runner):
     def close_env(self):
         self.env.close()
 
+    def env_states(self):
+        return [self.env.state_dict()]
+
+    def load_env_states(self, states):
+        self.env.load_state_dict(states[0])
+
     def episodes_to_update_after(self, episode):
         """Every episode of the rollout, once `batch_size` of them were played.
 
