@@ -4,13 +4,12 @@
 is held against the type of the value that it replaces.
 """
 
-import ast
 import numbers
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
-import yaml
-
+from ..config import reading
 from .errors import ConfigError, nearest, unknown
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "config"
@@ -62,12 +61,11 @@ def _parse_update(text):
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise ConfigError(f"{text!r} after `with` is not of the form key=value")
+    if not reading.is_text(text):
+        raise ConfigError(f"{text!r} after `with` is no text that a file can hold")
     if value.lower() in _WORDS:
         return key, _WORDS[value.lower()]
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value
+    return key, reading.literal(value)
 
 
 def _folder(option):
@@ -84,26 +82,21 @@ def _offer(option):
 
 def find_config(option, name):
     """The YAML file that `name` means: ours, or any path with or without ".yaml"."""
-    folder = _folder(option)
-    # An absolute `name` replaces the folder that it is joined to.
-    candidates = [folder / f"{name}.yaml", Path(f"{name}.yaml"), Path(name)]
-    for path in candidates:
-        if path.is_file():
+    if name in _names(option):  # and so no path that leads out of the folder
+        return _folder(option) / f"{name}.yaml"
+    for path in (Path(f"{name}.yaml"), Path(name)):
+        if os.path.isfile(path):
             return path
     near = nearest(name, _names(option))
     raise ConfigError(f"unknown {option} {name!r}{near}; {_offer(option)}")
 
 
 def read_yaml(path):
-    """A YAML file's mapping, read with the safe loader."""
+    """A YAML file's mapping, read as data only."""
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"cannot read {path}: {reason}") from error
-    if not isinstance(config, dict):
-        raise ConfigError(f"{path} holds no `key: value` mapping")
-    return config
+        return reading.read_yaml(path)
+    except reading.ReadingError as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
 
 
 def flatten(config, prefix=""):

@@ -5,10 +5,10 @@ main.py --config=cw_qmix --env-config=sc2 with env_args.map_name=3s5z alpha=0.5
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
+from ..config.reading import literal
 from ..errors import ConfigError, nearest
 from .configs import OPTIONS, ConfigFiles
 from .hosts.base import merged
@@ -138,14 +138,6 @@ def updates(argv: List[str]) -> List[Tuple[str, Any]]:
 def forced(argv: List[str]) -> bool:
     """Whether sacred was told to accept unknown keys."""
     return "-f" in argv or "--force" in argv
-
-
-def literal(text: str) -> Any:
-    """Read a Python literal, anything else as text."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def nested(dotted: str, value: Any) -> Dict[str, Any]:

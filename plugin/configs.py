@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import yaml
 
+from ..config import reading
 from ..errors import ConfigError, nearest
 from . import environments
 from .environments import OUR_ENVS
@@ -83,7 +84,7 @@ class ConfigFiles:
             ConfigError: neither ours, nor the host's, nor a file.
         """
         own = self.host_file(kind, bare(name))
-        is_own = own.is_file() and not Path(name).is_absolute()
+        is_own = reading.stays_inside(bare(name)) and os.path.isfile(own)
         if name.startswith(HOST_PREFIX) and not is_own:
             raise ConfigError(f"{name}: {self.host.title} has no {own}")
         if kind == "algs" and name in our_names():
@@ -93,7 +94,7 @@ class ConfigFiles:
         if kind == "envs" and name in our_envs():
             return OUR_ENVS / f"{name}.yaml"
         for path in (Path(name), Path(f"{name}.yaml")):
-            if path.is_file():
+            if os.path.isfile(path):
                 return path.resolve()
         names = self.names(kind)
         option = next(key for key, value in OPTIONS.items() if value == kind)
@@ -104,7 +105,12 @@ class ConfigFiles:
 
     def defaults(self) -> Dict[str, Any]:
         """Return the host's default.yaml."""
-        return read_yaml(self.host.config_dir(self.root) / "default.yaml")
+        return self.read(self.host.config_dir(self.root) / "default.yaml")
+
+    def read(self, path: Path) -> Dict[str, Any]:
+        """Return what is in a YAML of the host's, ours or the user's."""
+        is_hosts = self.host.config_dir(self.root) in path.parents
+        return read_yaml(path, is_hosts)
 
     # Inheritance ----------------------------------------------------------------------
 
@@ -137,7 +143,7 @@ class ConfigFiles:
         if path in heirs:
             chain = " → ".join(heir.name for heir in (*heirs, path))
             raise ConfigError(f"{path}: inherits from itself ({chain})")
-        values = read_yaml(path)
+        values = self.read(path)
         inherited = [
             self._inherited(self._parent(parent, path), (*heirs, path))
             for parent in parents(values)
@@ -149,8 +155,10 @@ class ConfigFiles:
         """Return the file that `inherit: name` means in `heir`."""
         if name in our_names():
             return OUR_CONFIGS / f"{name}.yaml"
+        if not reading.stays_inside(name):
+            raise ConfigError(f"{heir.name} inherits {name!r}: a name is needed")
         path = self._host_parent(name)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise ConfigError(
                 f"{heir.name} inherits {name!r}, but {self.host.title} has no {path}"
             )
@@ -170,8 +178,8 @@ class ConfigFiles:
         is_ours = kind == "algs" and name in our_names()
         is_hosts = path == self.host_file(kind, bare(name)) and not is_ours
         if is_hosts and not Path(name).is_absolute():
-            return Choice(bare(name), lambda: read_yaml(path))
-        settings = read_yaml(path)
+            return Choice(bare(name), lambda: self.read(path))
+        settings = self.read(path)
         if kind == "algs" and parents(settings):
             return self._choose_heir(name, path)
         if kind == "envs" and path.parent == OUR_ENVS:
@@ -238,18 +246,18 @@ def our_names() -> List[str]:
     )
 
 
-def read_yaml(path: Path) -> Dict[str, Any]:
-    """Read a YAML mapping with the safe loader, or raise ConfigError."""
+def read_yaml(path: Path, is_hosts: bool = False) -> Dict[str, Any]:
+    """Read a YAML mapping as data only, or raise ConfigError.
+
+    Args:
+        path: of the file.
+        is_hosts: read as the host itself does: the last of equal keys wins (PyMARL2's
+            qmix.yaml has such). Elsewhere they are refused.
+    """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not valid YAML ({reason})") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: holds no 'key: value' settings")
-    return values
+        return reading.read_yaml(path, allow_duplicates=is_hosts)
+    except reading.ReadingError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def dump_yaml(values: Dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ PyMARLzoo+'s inner folder looks like any `src/`.
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -39,7 +40,7 @@ class Target:
 
 def script_target(name: str) -> Target:
     """Return the target for a script's path."""
-    if not Path(name).is_file():
+    if not os.path.isfile(name):
         raise ConfigError(f"no such script: {name}")
     return Target(Path(name), script=name)
 

@@ -15,15 +15,17 @@ PACKAGES = {  # folder → import name
     "host": "wqmix.host",
     "theory": "wqmix.theory",
     "analysis": "wqmix.analysis",
+    "config": "wqmix.config",
 }
 MAY_IMPORT = {  # folder → (folders of ours, libraries)
     "src": (set(), {"torch", "numpy"}),
-    "plugin": ({"src"}, {"torch", "numpy", "yaml", "sacred", "tensorboardX"}),
+    "config": (set(), {"yaml"}),
+    "plugin": ({"src", "config"}, {"torch", "numpy", "yaml", "sacred", "tensorboardX"}),
     "host": (
-        set(),
-        {"torch", "numpy", "yaml", "sacred", "tqdm", "tensorboardX", "smac"},
+        {"config"},
+        {"torch", "numpy", "sacred", "tqdm", "tensorboardX", "smac"},
     ),
-    "theory": (set(), {"numpy", "scipy", "yaml", "matplotlib"}),
+    "theory": ({"config"}, {"numpy", "scipy", "matplotlib"}),
     "analysis": (
         {"src", "host", "theory"},
         {"torch", "numpy", "matplotlib", "tqdm", "yaml"},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
-import yaml
 
+from ..config import reading
 from .errors import TheoryError, unknown
 from .tables import check_table
 
@@ -17,7 +18,7 @@ _NAMED = Path(__file__).resolve().parent.parent / "config" / "games.yaml"
 
 def games() -> dict[str, dict[str, Any]]:
     """The named games of ``config/games.yaml``: name to payoff, why, source."""
-    return yaml.safe_load(_NAMED.read_text(encoding="utf-8"))
+    return reading.read_yaml(_NAMED)
 
 
 def payoff_table(what: str) -> np.ndarray:
@@ -32,7 +33,10 @@ def payoff_table(what: str) -> np.ndarray:
     """
     text = what.strip()
     if text.startswith("["):
-        return _checked(_parse_yaml(text, "the inline table"), "the inline table")
+        return _checked(
+            _in_one_line("the inline table", reading.parse_yaml, text),
+            "the inline table",
+        )
     if Path(text).suffix.lower() in FILES:
         return _checked(_read(Path(text)), text)
     named = games()
@@ -55,29 +59,29 @@ def _read(path: Path) -> Any:
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return _read_npy(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TheoryError(f"{path}: cannot be read as text ({error})") from None
+    text = _in_one_line(path, reading.read_text, path)
     if suffix == ".csv":
         lines = [line for line in text.splitlines() if line.strip()]
         return [[cell.strip() for cell in line.split(",")] for line in lines]
-    value = _parse_yaml(text, str(path))
+    value = _in_one_line(path, reading.parse_yaml, text)
     return value["payoff"] if isinstance(value, dict) and "payoff" in value else value
 
 
 def _read_npy(path: Path) -> np.ndarray:
+    content = _in_one_line(path, reading.read_bytes, path)
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0]
+        # From memory: a header that claims terabytes is no reason to map them.
+        table = np.load(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # whatever a broken file makes of the reader
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise TheoryError(f"{path}: not a plain numeric .npy file ({reason})") from None
+    if not isinstance(table, np.ndarray):
+        raise TheoryError(f"{path}: not a plain numeric .npy file (an archive)")
+    return table
 
 
-def _parse_yaml(text: str, where: str) -> Any:
+def _in_one_line(where: Any, read: Callable[..., Any], *args: Any) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise TheoryError(f"{where}: not valid YAML{place}") from None
+        return read(*args)
+    except reading.ReadingError as error:
+        raise TheoryError(f"{where}: {error}") from None

@@ -9,8 +9,7 @@ when they are asked for.
 import os
 from functools import partial
 
-import yaml
-
+from ...config import reading
 from ..errors import ConfigError, unknown
 from .multiagentenv import BatchEnv, MultiAgentEnv, SingleEnv
 
@@ -49,8 +48,8 @@ def register_env(name, factory, batch_factory=None):
 
 def complete_env_args(name, env_args):
     """``env_args`` over those of ``config/envs/<name>.yaml``; refuses unknown keys."""
-    with open(os.path.join(CONFIG_FOLDER, name + ".yaml"), encoding="utf-8") as stream:
-        known = yaml.safe_load(stream)["env_args"]
+    path = os.path.join(CONFIG_FOLDER, name + ".yaml")
+    known = reading.read_yaml(path)["env_args"]
     for key in env_args:
         if key not in known:
             raise unknown(f"env_args key of {name}", key, known)

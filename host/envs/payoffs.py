@@ -4,8 +4,8 @@ import os
 from functools import lru_cache
 
 import numpy as np
-import yaml
 
+from ...config import reading
 from ..errors import ConfigError, unknown
 
 _HOST = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -15,8 +15,7 @@ GAMES_FILE = os.path.join(os.path.dirname(_HOST), "config", "games.yaml")
 @lru_cache(maxsize=None)
 def named_games():
     """The games of ``config/games.yaml``: name -> {"payoff", "why", "source"}."""
-    with open(GAMES_FILE, encoding="utf-8") as stream:
-        return yaml.safe_load(stream)
+    return reading.read_yaml(GAMES_FILE)
 
 
 def payoff_tensor(game=None, payoff=None):

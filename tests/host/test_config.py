@@ -166,7 +166,7 @@ def test_command_lines_that_are_refused(capsys, tmp_path, monkeypatch, words, pa
 
 @pytest.mark.parametrize(
     "text, part",
-    [("a: [1", "cannot read"), ("- 1\n", "no `key: value`"), ("lr: fast", "'fast'")],
+    [("a: [1", "cannot read"), ("- 1\n", "no 'key: value'"), ("lr: fast", "'fast'")],
 )
 def test_yaml_files_that_are_refused(capsys, tmp_path, monkeypatch, text, part):
     path = tmp_path / "mine.yaml"

@@ -113,7 +113,8 @@ def test_a_users_own_yaml_by_its_path(
         ("inherit: qmux\n", "inherits 'qmux', but PyMARL has no"),
         ("inherit: [qmix\n", "not valid YAML"),
         ("- a\n- b\n", "no 'key: value' settings"),
-        ("a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        ("a: !!python/object/apply:os.system ['true']\n", "is no plain data"),
+        ("inherit: ../algs/qmix\n", "inherits '../algs/qmix': a name is needed"),
     ],
 )
 def test_a_yaml_that_cannot_be_is_refused(

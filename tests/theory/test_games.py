@@ -42,7 +42,7 @@ def test_every_file_format_gives_the_same_table(tmp_path):
         ("a.csv", "", "at least two actions|two agents"),
         ("a.csv", "1,2\n3,\n", "no number"),
         ("a.csv", "1,2\n3,nan\n", r"joint action \(1, 1\) is nan"),
-        ("a.csv", b"\xff\xfe\x00", "cannot be read as text"),
+        ("a.csv", b"\xff\xfe\x00", "not UTF-8 text"),
         ("a.yaml", "[[1, 2", "not valid YAML at line 1"),
         ("a.yaml", "payof: [[1, 2], [3, 4]]", "not a full table"),
         ("a.yaml", "", "not a full table|two agents"),
