@@ -6,6 +6,7 @@ import numbers
 import os
 import random
 
+from ..config import reading
 from . import controllers, envs, learners, runners
 from .components import action_selectors
 from .errors import CheckpointError, ConfigError, HostError, unknown
@@ -35,6 +36,7 @@ _WHOLE = {  # key -> least value
 _POSITIVE = ("lr", "optim_eps", "grad_norm_clip")
 _FRACTION = ("gamma", "optim_alpha", "epsilon_start", "epsilon_finish")
 _LARGEST_SEED = 2**32 - 1
+_LONGEST_NAME = 150
 
 
 def validate(config):
@@ -53,6 +55,7 @@ def validate(config):
         config["seed"] = random.SystemRandom().randrange(_LARGEST_SEED)
     _check_learner(config)
     _check_names(config)
+    _check_folders(config)
     _check_numbers(config)
     _check_combinations(config)
     _check_checkpoint(config)
@@ -94,6 +97,18 @@ def _check_names(config):
             raise ConfigError(f"{key} is set by no config file; add it to yours")
         if config[key] not in registry:
             raise unknown(key, config[key], registry)
+
+
+def _check_folders(config):
+    """What is written stays where it is asked for."""
+    name, results = config["name"], config["local_results_path"]
+    if "/" in name or not reading.stays_inside(name) or len(name) > _LONGEST_NAME:
+        raise ConfigError(f"name is {name!r}: the name of a folder is needed, no path")
+    place = os.path.abspath(results)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not results or not os.path.isdir(place):
+        raise ConfigError(f"local_results_path is {results!r}: {place} is no folder")
 
 
 def _check_numbers(config):

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
-from ..config.reading import literal
+from ..config.reading import literal, stays_inside
 from ..errors import ConfigError, nearest
 from .configs import OPTIONS, ConfigFiles
 from .hosts.base import merged
 from .notes import note
 
 ALWAYS_ACCEPTED = "seed"  # sacred adds it, and hosts add it to env_args
+NAMES_OF_GAMES = ("map_name", "key")
+SACRED_ID = "--id"
 WEIGHTING_OF_HYSTERETIC = {True: "ow", False: "cw"}
 
 
@@ -107,9 +109,32 @@ def check(
         if not forced(argv):
             check_known(key, config, files)
         config = merged(config, nested(key, value))
+    check_names(config, argv)
     settings_class = LEARNERS[learner].settings_class
     settings_class.from_config(config, source=str(config.get("name")))
     files.host.host_settings(config)
+
+
+def check_names(config: Dict[str, Any], argv: List[str]) -> None:
+    """Refuse names that would lead out of the folders that hosts make of them."""
+    env_args = config.get("env_args")
+    names = [("name", config.get("name"))]
+    if isinstance(env_args, dict):
+        names += [(f"env_args.{key}", env_args.get(key)) for key in NAMES_OF_GAMES]
+    names += [(SACRED_ID, text) for text in ids(argv)]
+    for key, name in names:
+        if isinstance(name, str) and name and not stays_inside(name):
+            raise ConfigError(
+                f"{key}={name!r}: hosts make folders of it, so it cannot lead elsewhere"
+            )
+
+
+def ids(argv: List[str]) -> List[str]:
+    """Return the run's id where sacred is given one, which names its folder."""
+    pairs = zip(argv, argv[1:])
+    following = [text for flag, text in pairs if flag in ("-i", SACRED_ID)]
+    joined = [text.partition("=") for text in argv]
+    return following + [text for flag, _, text in joined if flag == SACRED_ID]
 
 
 def check_known(key: str, config: Dict[str, Any], files: ConfigFiles) -> None:

@@ -184,6 +184,27 @@ def test_yaml_is_read_with_the_safe_loader(capsys, tmp_path, monkeypatch):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (["--config=../envs/matrix_game", BASE[1]], "unknown --config"),
+        (["--config=" + 5000 * "x", BASE[1]], "unknown --config"),
+        ([*BASE, "with", "name=../../x"], "the name of a folder"),
+        ([*BASE, "with", "name=/x"], "the name of a folder"),
+        ([*BASE, "with", "name="], "the name of a folder"),
+        ([*BASE, "with", "local_results_path=a_file/x"], "a_file is no folder"),
+        ([*BASE, "with", "local_results_path="], "is no folder"),
+        ([*BASE, "with", "label=\0"], "no text that a file can hold"),
+        ([*BASE, "with", "seed=0x" + 5000 * "f"], "a whole number"),
+        ([*BASE, "with", "label.x=" + 300 * "["], "unknown key"),
+    ],
+)
+def test_names_and_values_that_are_no_such(capsys, tmp_path, monkeypatch, words, part):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").touch()
+    assert part in refused(capsys, base=words)
+
+
 def test_every_key_that_is_checked_for_size_has_a_default():
     """A misspelt name in the table of sizes would check nothing."""
     from wqmix.host import validation

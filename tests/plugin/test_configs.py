@@ -147,6 +147,34 @@ def test_a_loop_of_inheritance_is_refused(files: ConfigFiles) -> None:
         rewrite(files, list(OURS))
 
 
+@pytest.mark.parametrize("kind", ["algs", "envs"])
+def test_a_name_does_not_lead_out_of_the_hosts_folder(
+    files: ConfigFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outside = files.root / "config" / "outside.yaml"
+    outside.write_text("name: outside\n")
+    with pytest.raises(ConfigError, match="neither a file nor one of"):
+        files.locate(kind, "../outside")
+    # A path from where the user is, is the user's own.
+    assert files.locate(kind, "host/src/config/outside") == outside.resolve()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["with", "name=../../x"],
+        ["with", "name=/tmp/x"],
+        ["with", "env_args.map_name=a/../../b"],
+        ["--id=../x", "with"],
+        ["-i", "/x", "with"],
+    ],
+)
+def test_names_that_lead_elsewhere_are_refused(files: ConfigFiles, words: list) -> None:
+    with pytest.raises(ConfigError, match="cannot lead elsewhere"):
+        rewrite(files, [*OURS, *words])
+
+
 # Overrides, checked before the host starts --------------------------------------------
 
 
