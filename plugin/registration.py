@@ -86,6 +86,7 @@ def _build(
     from ..learners import LEARNERS
 
     check_scheme(host, scheme)
+    check_agent(host, mac, scheme, args)
     ours = copy.copy(args)
     ours.wqmix_host = host.host_settings(vars(args))
     learner = LEARNERS[name](mac, scheme, logger, ours)
@@ -109,6 +110,49 @@ def check_scheme(host: HostAdapter, scheme: Any) -> None:
             f"{host.title}: {rewards} rewards a step, but Weighted QMIX needs one "
             "reward for the team"
         )
+
+
+def check_agent(host: HostAdapter, mac: Any, scheme: Any, args: Any) -> None:
+    """Refuse an agent that does not give one value for each action.
+
+    It is asked before the host's first episode, about one slot of zeros. An agent that
+    fails on it is left to the host, whose own message says more.
+    """
+    import torch
+
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            mac.init_hidden(1)
+            found = tuple(mac.forward(Probe(scheme, args.n_agents), t=0).shape)
+    except Exception:
+        return
+    expected = (1, args.n_agents, args.n_actions)
+    if found != expected:
+        raise ConfigError(
+            f"{host.title}: agent={args.agent!r} with mac={args.mac!r} gives values "
+            f"of shape {found}, not (episodes, agents, actions) = {expected}: Weighted "
+            "QMIX needs one value for each action"
+        )
+
+
+class Probe:
+    """A batch of one episode and one slot of zeros, as far as a controller looks."""
+
+    batch_size = max_seq_length = 1
+    device = "cpu"
+
+    def __init__(self, scheme: Any, n_agents: int) -> None:
+        self._scheme, self._n_agents = scheme, n_agents
+
+    def __getitem__(self, key: str) -> Any:
+        import torch
+
+        field = self._scheme[key]
+        shape = field["vshape"]
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        group = (self._n_agents,) if "group" in field else ()
+        dtype = field.get("dtype", torch.float32)
+        return torch.zeros((1, 1, *group, *shape), dtype=dtype)
 
 
 def or_one_line(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -107,6 +107,7 @@ class HostAdapter:
 
         self.check_mixer(config)
         self.check_common_reward(config)
+        self.check_agent_output(config)
         self.check(config)
         optimizer = self.optimizer(config)
         rmsprop = optimizer == "rmsprop"
@@ -181,6 +182,15 @@ class HostAdapter:
             raise ConfigError(
                 f"{self.title}: common_reward=False, but Weighted QMIX needs one "
                 "reward for the team: set common_reward=True"
+            )
+
+    def check_agent_output(self, config: Config) -> None:
+        """Refuse policies: they have no action values to mix."""
+        output = config.get("agent_output_type", "q")
+        if output != "q":
+            raise ConfigError(
+                f"{self.title}: agent_output_type={output!r}, but Weighted QMIX mixes "
+                "action values: set agent_output_type=q"
             )
 
     def number(self, config: Config, key: str) -> float:

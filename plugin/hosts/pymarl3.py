@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from ...errors import ConfigError
 from .base import (
     NMIX_AND_VDN,
     Config,
@@ -36,8 +37,14 @@ class PyMARL3(HostAdapter):
     weight_decay = adam_weight_decay
 
     def check(self, config: Config) -> None:
-        """Refuse Q(λ) targets."""
+        """Refuse Q(λ) targets, and data augmentation, which is a learner's own."""
         refuse_q_lambda(self, config)
+        if config.get("enable_data_augmentation"):
+            raise ConfigError(
+                f"{self.title}: enable_data_augmentation=True is what its own learner "
+                "does with a batch, not supported with Weighted QMIX: set "
+                "enable_data_augmentation=False"
+            )
 
     def td_lambda(self, config: Config) -> Optional[float]:
         """λ, where the configuration has one."""

@@ -90,6 +90,8 @@ def test_an_interval_of_at_most_one_is_soft() -> None:
         ("pymarl2", "mixer", "qatte", "did you mean 'qatten'?"),
         ("pymarl2", "q_lambda", True, "set q_lambda=False"),
         ("pymarl3", "q_lambda", True, "set q_lambda=False"),
+        ("pymarl3", "enable_data_augmentation", True, "its own learner"),
+        ("pymarl2", "agent_output_type", "pi_logits", "set agent_output_type=q"),
         ("pymarlzooplus", "use_emdqn", True, "set use_emdqn=False"),
         ("pymarl", "gamma", "high", "gamma='high' is not a number"),
         ("pymarl", "lr", True, "lr=True is not a number"),

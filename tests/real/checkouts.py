@@ -1,4 +1,5 @@
-"""Checkouts of the real hosts, and how to run one: used by `test_hosts`.
+"""Checkouts of the real hosts, and how to run one: used by `test_hosts`
+and `test_agents`.
 
 The folder that `WQMIX_HOSTS` names holds clones under the names in `CHECKOUTS`; they
 are cloned again before anything is run, and never written to.
@@ -133,6 +134,12 @@ def git(checkout: Path, *words: str) -> str:
     command = ["git", "-C", str(checkout), *words]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip()
+
+
+def clean(checkout: Path) -> bool:
+    """Whether git knows of nothing new but results."""
+    lines = git(checkout, "status", "--porcelain").splitlines()
+    return all(line.startswith("?? results") for line in lines)
 
 
 def start(words: List[str], checkout: Path) -> Any:

@@ -61,12 +61,6 @@ def checkout(host: Checkout, tmp_path: Path) -> Path:
     return checkouts.clone(host.name, tmp_path)
 
 
-def clean(checkout: Path) -> bool:
-    """Whether git knows of nothing new but results."""
-    lines = checkouts.git(checkout, "status", "--porcelain").splitlines()
-    return all(line.startswith("?? results") for line in lines)
-
-
 # Training -----------------------------------------------------------------------------
 
 
@@ -79,7 +73,7 @@ def test_trains(host: Checkout, checkout: Path, algorithm: str) -> None:
     seconds = time.time() - began
     assert code == 0, checkouts.output(checkout)[-3000:]
     assert checkouts.status(checkout) == "COMPLETED"
-    assert clean(checkout)
+    assert checkouts.clean(checkout)
     stats = checkouts.logged(checkout)
     steps = max(max(value) for key, value in stats.items() if key.endswith("_T"))
     assert steps >= STEPS
@@ -151,7 +145,7 @@ def ended(process: Any, checkout: Path) -> int:
     while checkouts.left_in_session(process.pid) and time.time() < deadline:
         time.sleep(0.1)
     assert checkouts.left_in_session(process.pid) == []
-    assert clean(checkout)
+    assert checkouts.clean(checkout)
     return code
 
 

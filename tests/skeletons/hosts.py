@@ -339,16 +339,74 @@ MODES = """
     def cpu(self):
         self.agent.cpu()
 """
+HPN_CONTROLLER = """
+    from .n_controller import NMAC
+
+
+    class HPNMAC(NMAC):
+        def _build_inputs(self, batch, t):
+            obs = batch["obs"][:, t].flatten(0, 1)
+            last = batch["actions"][:, t - 1] if t > 0 else None
+            return (batch.batch_size, *obs.split(self.args.obs_component, -1), last)
+
+        def _get_input_shape(self, scheme):
+            return tuple(self.args.obs_component)
+    """
+HPN_RNN_AGENT = """
+    import torch.nn as nn
+    import torch.nn.functional as F
+
+
+    class HPNRNNAgent(nn.Module):
+        def __init__(self, input_shape, args):
+            super().__init__()
+            self.args, size = args, args.rnn_hidden_dim
+            self.fc1_move = nn.Linear(input_shape[0], args.hpn_hyper_dim)
+            self.fc1_own = nn.Linear(input_shape[1], args.hpn_hyper_dim)
+            self.rnn = nn.GRUCell(args.hpn_hyper_dim, size)
+            self.fc2 = nn.Linear(size, args.n_actions)
+
+        def init_hidden(self):
+            return self.fc1_own.weight.new_zeros(1, self.args.rnn_hidden_dim)
+
+        def forward(self, inputs, hidden_state):
+            batch, move, own, _ = inputs
+            x = F.relu(self.fc1_move(move) + self.fc1_own(own))
+            h = self.rnn(x, hidden_state.reshape(len(x), -1))
+            n_agents = self.args.n_agents
+            return self.fc2(h).view(batch, n_agents, -1), h.view(batch, n_agents, -1)
+    """
+HPN_QMIX = PYMARL2_QMIX.replace("n_mac", "hpn_mac").replace("n_rnn", "hpn_rnn")
 PYMARL3 = Skeleton(
     files={
         **N_FILES,
-        "controllers/hpn_controller.py": "",
+        "controllers/hpn_controller.py": HPN_CONTROLLER,
+        "modules/agents/hpn_rnn_agent.py": HPN_RNN_AGENT,
+        "config/algs/hpn_qmix.yaml": HPN_QMIX + "hpn_hyper_dim: 4\n    ",
         "utils/logging.py": PYMARL3_LOGGING,
         "envs/__init__.py": TRY_SMAC,
         "envs/smac_v1/__init__.py": STARCRAFT.replace("Env:", "EnvWrapper:"),
     },
     edits=(
         *N_EDITS,
+        (
+            "controllers/__init__.py",
+            "REGISTRY = {",
+            'from .hpn_controller import HPNMAC\n\nREGISTRY = {"hpn_mac": HPNMAC, ',
+        ),
+        (
+            "modules/agents/__init__.py",
+            "REGISTRY = {",
+            "from .hpn_rnn_agent import HPNRNNAgent\n\n"
+            'REGISTRY = {"hpn_rnn": HPNRNNAgent, ',
+        ),
+        # Agents see the parts of an observation, whose sizes the environment says.
+        (
+            "run.py",
+            '    args.state_shape = info["state_shape"]\n',
+            '    args.state_shape = info["state_shape"]\n'
+            "    args.obs_component = [1, 1]\n",
+        ),
         (
             "config/default.yaml",
             "use_tensorboard: False",

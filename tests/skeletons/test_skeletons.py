@@ -197,6 +197,19 @@ def test_epymarl_with_memory_and_soft_targets(tmp_path: Path) -> None:
     assert steps == list(range(1, len(ended.report["returned"]) + 1))  # each one
 
 
+def test_pymarl3s_agents_that_take_an_observation_apart(tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        "inherit: [cw_qmix, hpn_qmix]\nlearner: wqmix_learner\nname: mine\n"
+    )
+    words = [f"--config={config}", "--env-config=own_game", "with", "hpn_hyper_dim=6"]
+    ended = run("pymarl3", tmp_path, *words)
+    assert ended.code == 0, ended.output[-4000:]
+    assert "unroll: step by step" in ended.output
+    assert ended.status == "COMPLETED" and len(ended.report["losses"]) > 5
+    assert ended.report["modes"] == [True]
+
+
 @pytest.mark.parametrize("name", ["wqmix", "pymarl2"])
 def test_a_hosts_own_cw_qmix_is_still_there(name: str, tmp_path: Path) -> None:
     words = ["--config=host:cw_qmix", "--env-config=own_game"]
