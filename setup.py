@@ -9,6 +9,7 @@ FOLDERS = {
     "wqmix": "src",
     "wqmix.plugin": "plugin",
     "wqmix.host": "host",
+    "wqmix.storage": "storage",
     "wqmix.config": "config",
     "wqmix.theory": "theory",
     "wqmix.analysis": "analysis",

@@ -1,19 +1,20 @@
-"""Checkpoint folders: complete, atomic, and read as tensors only."""
+"""A learner's checkpoints: complete, verified, and read as tensors only."""
 
 from __future__ import annotations
 
 import os
-import pickle
-import shutil
-from typing import Any, Dict, Mapping, Optional
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, Mapping, Optional
 
 import torch
 
 from .errors import CheckpointError
+from .storage import Refused, folders, manifest, tensors
 
 STATE_FILE = "learner.th"
-HOST_FILES = ("mixer", "opt")  # what a host's own QMIX writes besides agent.th
-READ_ERRORS = (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError)
+EVIDENCE_STEM = "nonfinite"
+# What the files of other learners may hold of our networks.
+FOREIGN = ("mixer", "central_agent", "central_mixer")
 
 
 def last_good_path(args: Any, t_env: int) -> str:
@@ -24,7 +25,11 @@ def last_good_path(args: Any, t_env: int) -> str:
 
 
 def save(
-    path: str, mac: Any, modules: Mapping[str, Any], state: Mapping[str, Any]
+    path: str,
+    mac: Any,
+    modules: Mapping[str, Any],
+    contents: Mapping[str, Any],
+    config: Mapping[str, Any],
 ) -> None:
     """Write a checkpoint folder; it is complete or as it was before.
 
@@ -32,29 +37,15 @@ def save(
         path: the folder.
         mac: the host's controller, which writes its own files.
         modules: stem of a file → what has a state dict.
-        state: counters and the like, as tensors and plain types.
+        contents: stem of a file → what it holds, tensors and plain types.
+        config: the run's settings, for the manifest.
     """
-    path = os.path.abspath(path)
-    partial = f"{path}.partial-{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
-    os.makedirs(partial)
-    try:
+    with folders.writing(path, config=config) as partial:
         mac.save_models(partial)
         for stem, module in modules.items():
             torch.save(module.state_dict(), os.path.join(partial, f"{stem}.th"))
-        torch.save(dict(state), os.path.join(partial, STATE_FILE))
-        _replace_folder(partial, path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _replace_folder(new: str, path: str) -> None:
-    """Put folder `new` in the place of `path`, which may exist."""
-    old = f"{path}.old-{os.getpid()}"
-    if os.path.isdir(path):
-        os.rename(path, old)
-    os.rename(new, path)
-    shutil.rmtree(old, ignore_errors=True)
+        for stem, content in contents.items():
+            torch.save(content, os.path.join(partial, f"{stem}.th"))
 
 
 def load(
@@ -62,38 +53,35 @@ def load(
 ) -> Optional[Dict[str, Any]]:
     """Read a checkpoint folder into the controller and the modules.
 
-    All files are read before the first network is changed.
+    All files are held against the manifest, and read, before the first network is
+    changed.
 
     Returns:
-        The `state` that was saved, or None if this is the checkpoint of a host's own
-        QMIX, which has no Q̂*: then only the controller and the mixer are loaded.
+        The state of `learner.th`; None if this is the checkpoint of a host's own QMIX
+        or of the published learner: then only the controller and those networks are
+        loaded that it holds.
 
     Raises:
         CheckpointError: a file is absent, broken or of other networks.
     """
-    if not os.path.isdir(path):
-        raise CheckpointError(f"{path}: no such checkpoint folder")
-    stems = [stem for stem in modules if _exists(path, stem)]
-    absent = sorted(set(modules) - set(stems))
-    is_hosts_own = not _exists(path, "learner") and set(stems) <= set(HOST_FILES)
-    if not is_hosts_own and (absent or not _exists(path, "learner")):
-        names = ", ".join(f"{stem}.th" for stem in absent) or STATE_FILE
-        raise CheckpointError(f"{path}: incomplete, {names} is missing")
-    if is_hosts_own:
-        stems = [stem for stem in stems if stem != "opt"]
-    loaded = {stem: read(os.path.join(path, f"{stem}.th")) for stem in stems}
-    state = None if is_hosts_own else read(os.path.join(path, STATE_FILE))
-    if _exists(path, "agent"):  # refuse a hostile one before the host loads it
-        read(os.path.join(path, "agent.th"))
+    with _refusals():
+        folders.settle(path)
+        if not os.path.isdir(path):
+            raise Refused(f"{path}: no such checkpoint folder")
+        is_verified = manifest.verify(path) is not None
+        is_ours = _exists(path, "learner")
+        if is_ours and not is_verified:
+            raise Refused(f"{path}: incomplete, {manifest.NAME} is missing")
+        stems = _check_complete(path, modules) if is_ours else _foreign(path, modules)
+        loaded = {stem: read(os.path.join(path, f"{stem}.th")) for stem in stems}
+        state = read(os.path.join(path, STATE_FILE)) if is_ours else None
+        if _exists(path, "agent"):  # refuse a hostile one before the host loads it
+            read(os.path.join(path, "agent.th"))
     for stem, content in loaded.items():
         _load_into(modules[stem], content, os.path.join(path, f"{stem}.th"))
-    mac.load_models(path)
-    if is_hosts_own:
-        log.warning(
-            "%s is a host's own checkpoint, without Q̂* or any other network of ours: "
-            "the utilities and the monotonic mixer are loaded, the rest starts anew",
-            path,
-        )
+    _load_controller(mac, path)
+    if not is_ours:
+        log.warning("%s %s", path, _what_is_new(modules, stems))
     return state
 
 
@@ -103,12 +91,41 @@ def read(file: str) -> Any:
     Raises:
         CheckpointError: the file is absent, broken or holds anything else.
     """
+    with _refusals():
+        return tensors.load(file)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except READ_ERRORS as error:
-        reason = str(error).strip().splitlines()[0] if str(error) else repr(error)
-        message = f"{file}: cannot be read as tensors ({reason})"
-        raise CheckpointError(message) from error
+        yield
+    except Refused as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _check_complete(path: str, modules: Mapping[str, Any]) -> list:
+    absent = [f"{stem}.th" for stem in sorted(modules) if not _exists(path, stem)]
+    if absent:
+        raise Refused(f"{path}: incomplete, {', '.join(absent)} is missing")
+    return list(modules)
+
+
+def _foreign(path: str, modules: Mapping[str, Any]) -> list:
+    """Which of our networks another learner's checkpoint holds."""
+    if not _exists(path, "agent") and not _exists(path, "mixer"):
+        raise Refused(f"{path}: holds no checkpoint (neither agent.th nor mixer.th)")
+    return [stem for stem in FOREIGN if stem in modules and _exists(path, stem)]
+
+
+def _what_is_new(modules: Mapping[str, Any], loaded: list) -> str:
+    new = [s for s in modules if s not in loaded and not s.startswith("target_")]
+    is_q_star_new = "central_agent" in new
+    return (
+        "is another learner's checkpoint (a host's own QMIX or the published one): "
+        f"loaded are {', '.join(['agent', *loaded])}; "
+        f"{'Q̂* is new: ' if is_q_star_new else 'new are '}{', '.join(new)}; "
+        "the target networks are copies"
+    )
 
 
 def _exists(path: str, stem: str) -> bool:
@@ -121,3 +138,12 @@ def _load_into(module: Any, content: Any, file: str) -> None:
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{file}: is of another network ({reason})") from error
+
+
+def _load_controller(mac: Any, path: str) -> None:
+    """Have the host load its agent's file, whose tensors were read before."""
+    try:
+        mac.load_models(path)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: is of another agent ({reason})") from error

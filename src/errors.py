@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Iterable
+from typing import Dict, Iterable, Optional
 
 
 class WQMixError(Exception):
@@ -25,7 +25,19 @@ class CheckpointError(WQMixError):
 
 
 class NonFiniteError(WQMixError):
-    """A loss or gradient became NaN or infinite; training has stopped."""
+    """A loss or gradient became NaN or infinite; training has stopped.
+
+    Attributes:
+        terms: what was computed, by name.
+    """
+
+    def __init__(self, message: str, terms: Optional[Dict[str, float]] = None) -> None:
+        super().__init__(message)
+        self.terms = terms or {}
+
+
+class OutOfMemoryError(WQMixError):
+    """An update does not fit into the device's memory; says what would."""
 
 
 def nearest(value: object, accepted: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List
+from typing import Any, Dict, Iterable, List
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,22 @@ def build_optimiser(params: List[nn.Parameter], host: HostSettings) -> Optimizer
         weight_decay=host.weight_decay,
         foreach=True,
     )
+
+
+def leading_state(optimiser: Optimizer, count: int) -> Dict[str, Any]:
+    """The optimiser's state for its first `count` parameters alone.
+
+    They are those of a host's own QMIX, whose optimiser can load this.
+    """
+    state = optimiser.state_dict()
+    first = dict(state["param_groups"][0], params=list(range(count)))
+    kept = {i: own for i, own in state["state"].items() if i < count}
+    return {"state": kept, "param_groups": [first]}
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device had no memory left; torch before 1.13 has no class for it."""
+    return "out of memory" in str(error)
 
 
 def grad_norm(params: Iterable[nn.Parameter]) -> Tensor:

@@ -23,6 +23,7 @@ class TargetNetworks:
         self.pairs = pairs
         self.train_steps = 0
         self.last_update = 0
+        self.last_episode = 0
         for _, target in pairs.values():
             for p in target.parameters():
                 p.requires_grad_(False)
@@ -51,6 +52,10 @@ class TargetNetworks:
     def after_train_step(self, episode_num: int) -> None:
         """Let the targets follow, if it is time."""
         self.train_steps += 1
+        if episode_num < self.last_episode and self.update.unit == "episodes":
+            # Since a checkpoint the host counts its episodes anew.
+            self.last_update -= self.last_episode - episode_num
+        self.last_episode = episode_num
         if self.update.unit == "soft":
             self._blend(self.update.amount)
             return
@@ -75,9 +80,14 @@ class TargetNetworks:
 
     def counters(self) -> Dict[str, int]:
         """Return what a checkpoint must keep besides the networks."""
-        return {"train_steps": self.train_steps, "last_update": self.last_update}
+        return {
+            "train_steps": self.train_steps,
+            "last_update": self.last_update,
+            "last_episode": self.last_episode,
+        }
 
     def load_counters(self, counters: Dict[str, int]) -> None:
         """Take what `counters` returned."""
         self.train_steps = counters["train_steps"]
         self.last_update = counters["last_update"]
+        self.last_episode = counters["last_episode"]

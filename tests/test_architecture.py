@@ -16,13 +16,15 @@ PACKAGES = {  # folder → import name
     "theory": "wqmix.theory",
     "analysis": "wqmix.analysis",
     "config": "wqmix.config",
+    "storage": "wqmix.storage",
 }
 MAY_IMPORT = {  # folder → (folders of ours, libraries)
-    "src": (set(), {"torch", "numpy"}),
+    "src": ({"storage"}, {"torch", "numpy"}),
+    "storage": (set(), {"torch", "numpy"}),
     "config": (set(), {"yaml"}),
     "plugin": ({"src", "config"}, {"torch", "numpy", "yaml", "sacred", "tensorboardX"}),
     "host": (
-        {"config"},
+        {"config", "storage"},
         {"torch", "numpy", "sacred", "tqdm", "tensorboardX", "smac"},
     ),
     "theory": ({"config"}, {"numpy", "scipy", "matplotlib"}),
@@ -43,7 +45,7 @@ STDLIB = getattr(sys, "stdlib_module_names", None)
 
 def folder_of(module: str) -> str:
     """The folder that holds a module of ours."""
-    for folder in ("plugin", "host", "theory", "analysis", "config"):
+    for folder in set(PACKAGES) - {"src"}:
         if module == f"wqmix.{folder}" or module.startswith(f"wqmix.{folder}."):
             return folder
     return "src"

@@ -14,14 +14,21 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .. import checkpoints, targets
-from ..errors import ConfigError, NonFiniteError
-from ..optim import build_optimiser, clip_grad_norm, grad_norm
+from ..errors import ConfigError, NonFiniteError, OutOfMemoryError
+from ..optim import (
+    build_optimiser,
+    clip_grad_norm,
+    grad_norm,
+    is_out_of_memory,
+    leading_state,
+)
 from ..running_moments import RunningMoments
 from ..settings import HostSettings, LearnerSettings, TargetUpdate
 from ..target_networks import TargetNetworks
 from ..unroll import Unroll
 from ..weightings import WeightingInputs, find
 
+EVIDENCE_FIELDS = "state obs actions avail_actions reward terminated filled".split()
 DIVISIONS_BY_AGENTS = ("q_taken_mean", "target_mean")  # as the hosts' baselines log
 
 
@@ -112,17 +119,23 @@ class Learner:
 
         Raises:
             NonFiniteError: a loss or the gradient is not finite; nothing was updated.
+            OutOfMemoryError: the device has too little memory for such a batch.
         """
-        data = Transitions.of(batch)
-        self.host.prepare_mac(self.mac, data.state.device)
-        values = self._values(batch, data, t_env)
-        weights = self._weights(data, values, t_env)
-        td_error = (values.q_tot - values.target) * data.mask
-        scale = _scale(data.mask, per_weight)
-        losses = self._losses(values, weights, data.mask, td_error, scale)
+        try:
+            return self._update(batch, t_env, episode_num, per_weight)
+        except NonFiniteError as error:
+            where = self._save_evidence(batch, t_env, episode_num, error.terms)
+            raise NonFiniteError(f"{error}; {where}", error.terms) from None
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        # Here, where the error no longer keeps the tensors of its frames.
+        raise OutOfMemoryError(self._what_would_fit(batch, t_env))
 
-        self.optimiser.zero_grad()
-        losses["loss"].backward()
+    def _update(self, batch: Any, t_env: int, episode_num: int, per_weight: Any) -> Any:
+        data, values, weights, td_error, losses = self._backward(
+            batch, t_env, per_weight
+        )
         is_log_step = t_env - self.last_log_t >= self.args.learner_log_interval
         stats = self._stats(data, values, weights, td_error) if is_log_step else {}
         stats["grad_norm"] = clip_grad_norm(self.params, self.host.grad_norm_clip)
@@ -135,6 +148,20 @@ class Learner:
             self.last_log_t = t_env
             self._log(stats, t_env)
         return self.host.train_returns(td_error.detach(), data.mask)
+
+    def _backward(self, batch: Any, t_env: int, per_weight: Any = None) -> Tuple:
+        """Losses and gradients of a batch, and what led to them."""
+        data = Transitions.of(batch)
+        self.host.prepare_mac(self.mac, data.state.device)
+        values = self._values(batch, data, t_env)
+        weights = self._weights(data, values, t_env)
+        td_error = (values.q_tot - values.target) * data.mask
+        scale = _scale(data.mask, per_weight)
+        losses = self._losses(values, weights, data.mask, td_error, scale)
+
+        self.optimiser.zero_grad()
+        losses["loss"].backward()
+        return data, values, weights, td_error, losses
 
     @torch.no_grad()
     def _weights(self, data: Transitions, values: Any, t_env: int) -> Tensor:
@@ -217,12 +244,41 @@ class Learner:
             return
         bad = [name for name, value in terms.items() if not value.isfinite().item()]
         if bad:
-            path = checkpoints.last_good_path(self.args, t_env)
-            self.save_models(path)
             raise NonFiniteError(
                 f"not finite at t_env={t_env}: {', '.join(bad)}; training stopped "
-                f"before this update, the networks until then are saved in {path}"
+                "before this update",
+                {name: value.item() for name, value in terms.items()},
             )
+
+    def _save_evidence(
+        self, batch: Any, t_env: int, episode_num: int, terms: Dict[str, float]
+    ) -> str:
+        """Save the networks with the batch and the terms; say where, or why not."""
+        path = checkpoints.last_good_path(self.args, t_env)
+        fields = {key: batch[key].cpu() for key in EVIDENCE_FIELDS}
+        facts = {"t_env": t_env, "episode": episode_num, "terms": terms}
+        try:
+            self._save(path, {checkpoints.EVIDENCE_STEM: {**facts, "batch": fields}})
+        except OSError as error:
+            return f"the networks and the batch could not be saved in {path} ({error})"
+        return f"the networks until then and the batch are saved in {path}"
+
+    def _what_would_fit(self, batch: Any, t_env: int) -> str:
+        """Try ever fewer episodes; nothing is updated."""
+        episodes, slots = batch.batch_size, batch.max_seq_length
+        found = f"{episodes} episodes of {slots} slots need more memory than there is"
+        while episodes > 1:
+            episodes //= 2
+            self.optimiser.zero_grad(set_to_none=True)
+            torch.cuda.empty_cache()
+            try:
+                self._backward(batch[:episodes], t_env)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            else:
+                return f"{found}: batch_size={episodes} fits"
+        return f"{found}, and so does one: make the networks or the episodes smaller"
 
     def _stats(
         self, data: Transitions, values: Any, weights: Tensor, td_error: Tensor
@@ -259,16 +315,27 @@ class Learner:
     def save_models(self, path: str) -> None:
         """Write all networks, target networks, the optimiser and counters to a folder.
 
-        Files: the host's `agent.th`, `mixer.th`, `opt.th`, and ours. Atomically: the
-        folder is complete or as it was.
+        Files: `agent.th`, `mixer.th` and `opt.th` are as the host's own QMIX writes
+        them, and loads them; the others are ours. Atomically: the folder is complete or
+        as it was.
         """
-        checkpoints.save(path, self.mac, self._modules(), self._state())
+        self._save(path, {})
+
+    def _save(self, path: str, more: Dict[str, Any]) -> None:
+        shared = len([*self.mac.parameters(), *self.mixer.parameters()])
+        contents = {
+            "learner": self._state(),
+            "opt": leading_state(self.optimiser, shared),
+            **more,
+        }
+        config = vars(self.args)
+        checkpoints.save(path, self.mac, self._modules(), contents, config)
 
     def load_models(self, path: str) -> None:
         """Read what `save_models` wrote; tensors only, nothing is executed.
 
-        A checkpoint of the host's own QMIX warm-starts the utilities and the mixer, and
-        a warning says that the rest is new.
+        A checkpoint of the host's own QMIX, or of the published learner, warm-starts
+        what it holds, and a warning says what is new.
 
         Raises:
             CheckpointError: a file is absent, broken or of other networks.
@@ -282,7 +349,7 @@ class Learner:
 
     def _modules(self) -> Dict[str, Any]:
         """Everything with a state dict but the MAC, by the stem of its file."""
-        modules: Dict[str, Any] = {**self._nets(), "opt": self.optimiser}
+        modules: Dict[str, Any] = {**self._nets(), "learner_opt": self.optimiser}
         for name, net in self.target_networks.nets().items():
             modules[f"target_{name}"] = getattr(net, "agent", net)
         return modules

@@ -72,8 +72,10 @@ class Batch:
         self.batch_size, self.max_seq_length = data["reward"].shape[:2]
         self.device = data["reward"].device
 
-    def __getitem__(self, key: str) -> torch.Tensor:
-        return self.data[key]
+    def __getitem__(self, item):
+        if isinstance(item, slice):
+            return Batch({key: value[item] for key, value in self.data.items()})
+        return self.data[item]
 
 
 class RNN(nn.Module):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
+import random
 
 import pytest
 import torch
 
-from wqmix import checkpoints
 from wqmix.errors import CheckpointError
+from wqmix.storage import manifest
 
 from .doubles import make_batch, make_learner
 
@@ -56,7 +56,9 @@ def test_files_of_the_host_and_ours(tmp_path):
     make_learner(double_q=False).save_models(str(tmp_path / "0"))
     names = {"agent", "mixer", "opt", "central_agent", "central_mixer", "learner"}
     names |= {"target_mac", "target_central_agent", "target_central_mixer"}
-    assert set(os.listdir(tmp_path / "0")) == {f"{name}.th" for name in names}
+    names |= {"learner_opt"}
+    files = {f"{name}.th" for name in names} | {"manifest.json"}
+    assert set(os.listdir(tmp_path / "0")) == files
     assert os.listdir(tmp_path) == ["0"]
 
 
@@ -70,6 +72,44 @@ def test_saving_over_a_checkpoint_replaces_it(tmp_path):
     fresh.load_models(str(tmp_path / "0"))
     assert all(map(torch.equal, everything(other), everything(fresh)))
     assert os.listdir(tmp_path) == ["0"]
+
+
+def test_a_folder_that_the_host_has_made_already(tmp_path):
+    os.makedirs(tmp_path / "0")
+    make_learner(0).save_models(str(tmp_path / "0"))
+    make_learner(1).load_models(str(tmp_path / "0"))
+    assert os.listdir(tmp_path) == ["0"]
+
+
+def test_the_hosts_optimiser_takes_its_file(tmp_path):
+    """opt.th is what the optimiser of the host's QMIX, of fewer parameters, writes."""
+    learner = make_learner()
+    train(learner, range(3))
+    learner.save_models(str(tmp_path / "0"))
+    params = [*learner.mac.parameters(), *learner.mixer.parameters()]
+    hosts = torch.optim.RMSprop(params, lr=0.5)
+    hosts.load_state_dict(torch.load(tmp_path / "0" / "opt.th"))
+    for param in params:
+        mine = learner.optimiser.state[param]["square_avg"]
+        assert torch.equal(mine, hosts.state[param]["square_avg"]) and mine.any()
+    assert hosts.param_groups[0]["lr"] == 0.01
+
+
+def test_targets_follow_on_when_the_host_counts_episodes_anew(tmp_path):
+    """Saved at episode 300, 100 after the last copy: the next one 100 after a load."""
+    first = make_learner()
+    for episode in (200, 300):
+        first.train(make_batch(), 0, episode)
+    first.save_models(str(tmp_path / "0"))
+    second = make_learner(1)
+    second.load_models(str(tmp_path / "0"))
+    target, online = second.target_central_mixer, second.central_mixer
+    equal = []
+    for episode in (0, 99, 100, 101, 299, 300):
+        second.train(make_batch(), 0, episode)
+        pairs = zip(online.parameters(), target.parameters())
+        equal.append(all(torch.equal(a, b) for a, b in pairs))
+    assert equal == [False, False, True, False, False, True]
 
 
 def test_a_failed_save_leaves_the_former_one(tmp_path, monkeypatch):
@@ -95,7 +135,8 @@ def test_a_hosts_qmix_checkpoint_warm_starts_and_says_so(tmp_path, caplog):
     central = [p.detach().clone() for p in learner.central_agent.parameters()]
     with caplog.at_level("WARNING"):
         learner.load_models(str(tmp_path))
-    assert "without Q̂*" in caplog.text
+    [message] = caplog.messages
+    assert "loaded are agent, mixer; Q̂* is new: central_agent, central_mixer" in message
     for mine, theirs in zip(learner.mac.parameters(), source.mac.parameters()):
         assert torch.equal(mine, theirs)
     assert all(map(torch.equal, central, learner.central_agent.parameters()))
@@ -135,11 +176,18 @@ class Bomb:
         return open, (str(self.mark), "w")
 
 
-@pytest.mark.parametrize("stem", ["agent", "mixer", "opt", "central_mixer", "learner"])
+STEMS = ["agent", "mixer", "learner_opt", "central_mixer", "learner"]
+
+
+@pytest.mark.parametrize("stem", STEMS)
 def test_a_pickle_that_executes_is_refused_and_does_not_run(tmp_path, stem):
+    """Even where the manifest was forged to fit it."""
     learner = make_learner()
     learner.save_models(str(tmp_path / "0"))
     torch.save(Bomb(tmp_path / "ran"), tmp_path / "0" / f"{stem}.th")
+    with pytest.raises(CheckpointError, match=f"{stem}.th: (has|is damaged)"):
+        learner.load_models(str(tmp_path / "0"))
+    manifest.write(str(tmp_path / "0"), {})
     before = everything(learner)
     with pytest.raises(CheckpointError, match=f"{stem}.th: cannot be read as tensors"):
         learner.load_models(str(tmp_path / "0"))
@@ -147,12 +195,54 @@ def test_a_pickle_that_executes_is_refused_and_does_not_run(tmp_path, stem):
     assert all(map(torch.equal, before, everything(learner)))
 
 
-def test_a_truncated_file_is_refused(tmp_path):
+@pytest.mark.parametrize("stem", ["agent", "mixer", "opt", "central_agent"])
+def test_a_pickle_in_another_learners_checkpoint(tmp_path, stem):
+    source, learner = make_learner(0), make_learner(1)
+    source.mac.save_models(str(tmp_path))
+    torch.save(source.mixer.state_dict(), tmp_path / "mixer.th")
+    torch.save(Bomb(tmp_path / "ran"), tmp_path / f"{stem}.th")
+    if stem == "opt":  # which is not looked at
+        learner.load_models(str(tmp_path))
+    else:
+        with pytest.raises(CheckpointError, match="cannot be read as tensors"):
+            learner.load_models(str(tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_without_its_manifest_ours_is_refused(tmp_path):
     learner = make_learner()
     learner.save_models(str(tmp_path / "0"))
-    file = tmp_path / "0" / "mixer.th"
-    file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="mixer.th: cannot be read"):
+    os.remove(tmp_path / "0" / "manifest.json")
+    with pytest.raises(CheckpointError, match="incomplete, manifest.json is missing"):
         learner.load_models(str(tmp_path / "0"))
-    shutil.rmtree(tmp_path / "0")
-    assert checkpoints.STATE_FILE == "learner.th"
+
+
+def damaged(folder, count, seed=0):
+    """Yield `count` times, with one byte flipped or one file cut somewhere."""
+    draw = random.Random(seed)
+    names = sorted(os.listdir(folder))
+    for number in range(count):
+        file = folder / names[number % len(names)]
+        whole = file.read_bytes()
+        at = draw.randrange(len(whole))
+        flipped = whole[:at] + bytes([whole[at] ^ (1 << draw.randrange(8))])
+        file.write_bytes(whole[:at] if number % 2 else flipped + whole[at + 1 :])
+        yield file.name, at
+        file.write_bytes(whole)
+
+
+def test_every_flipped_byte_and_every_cut_is_refused(tmp_path):
+    """A sample; `WQMIX_DAMAGE` says how many (docs/reliability.md: 20,000)."""
+    learner = make_learner()
+    train(learner, range(2))
+    learner.save_models(str(tmp_path / "0"))
+    before = everything(learner)
+    for where in damaged(tmp_path / "0", int(os.environ.get("WQMIX_DAMAGE", 220))):
+        try:
+            learner.load_models(str(tmp_path / "0"))
+        except CheckpointError as error:
+            assert len(str(error).splitlines()) == 1, where
+        else:
+            raise AssertionError(f"not noticed: {where}")
+    assert all(map(torch.equal, before, everything(learner)))
+    learner.load_models(str(tmp_path / "0"))

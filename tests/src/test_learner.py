@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wqmix.errors import ConfigError, NonFiniteError
+from wqmix import checkpoints
+from wqmix.errors import ConfigError, NonFiniteError, OutOfMemoryError
 from wqmix.settings import TargetUpdate
 
 from .doubles import make_batch, make_learner
@@ -188,6 +189,62 @@ def test_non_finite_stops_before_the_update(tmp_path):
     fresh = make_learner(8)
     fresh.load_models(str(tmp_path / "models" / "run" / "70"))
     assert equal(before, snapshot(fresh))
+
+
+def test_the_evidence_of_what_is_not_finite(tmp_path):
+    learner = make_learner(local_results_path=str(tmp_path), unique_token="run")
+    bad = make_batch()
+    bad.data["reward"][0, 0] = float("inf")
+    with pytest.raises(NonFiniteError, match="and the batch are saved in"):
+        learner.train(bad, 70, 1)
+    evidence = checkpoints.read(
+        str(tmp_path / "models" / "run" / "70" / "nonfinite.th")
+    )
+    assert (evidence["t_env"], evidence["episode"]) == (70, 1)
+    assert evidence["terms"]["loss"] == float("inf")
+    for key in ("state", "obs", "actions", "reward", "filled"):
+        assert torch.equal(evidence["batch"][key], bad[key])
+
+
+def test_evidence_that_cannot_be_saved(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    learner = make_learner(local_results_path=str(tmp_path / "file"))
+    bad = make_batch()
+    bad.data["reward"][0, 0] = float("nan")
+    with pytest.raises(NonFiniteError, match="loss.*could not be saved") as caught:
+        learner.train(bad, 70, 1)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "room, advice", [(3, "batch_size=2 fits"), (1, "batch_size=1 fits"), (0, "smaller")]
+)
+def test_too_little_memory_says_what_would_fit(room, advice, monkeypatch):
+    """A stand-in for a GPU with room for so many of the batch's 4 episodes."""
+    learner = make_learner()
+    forward = type(learner.central_agent).forward
+
+    def limited(self, inputs):
+        if len(inputs) > room:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return forward(self, inputs)
+
+    monkeypatch.setattr(type(learner.central_agent), "forward", limited)
+    before = snapshot(learner)
+    with pytest.raises(OutOfMemoryError, match=f"4 episodes of 7 slots.*{advice}"):
+        learner.train(make_batch(), 0, 0)
+    assert equal(before, snapshot(learner))
+
+
+def test_other_errors_of_the_device_stay_what_they_are(monkeypatch):
+    learner = make_learner()
+
+    def broken(self, inputs):
+        raise RuntimeError("device-side assert triggered")
+
+    monkeypatch.setattr(type(learner.central_agent), "forward", broken)
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        learner.train(make_batch(), 0, 0)
 
 
 def test_individual_rewards_are_refused():

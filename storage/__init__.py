@@ -1,0 +1,9 @@
+"""Checkpoint folders: written whole or not at all, verified, read as tensors only.
+
+What the host and the learners share, each of which writes files of its own into such a
+folder. This package imports nothing of theirs.
+"""
+
+
+class Refused(Exception):
+    """A file or folder that is absent, broken or not what it should be; one line."""
