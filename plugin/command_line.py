@@ -53,8 +53,9 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
             rewritten.append(argument)
             continue
         if not name:
-            following = argv[position + 1 : position + 2]
-            raise ConfigError(f"write {option}={''.join(following) or 'NAME'}")
+            following = "".join(argv[position + 1 : position + 2])
+            value = "NAME" if following.startswith("-") else following or "NAME"
+            raise ConfigError(f"write {option}={value}")
         chosen[option] = files.choose(OPTIONS[option], name)
         rewritten.append(f"{option}={chosen[option].value}")
     algorithm, game = chosen.get("--config"), chosen.get("--env-config")

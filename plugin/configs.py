@@ -71,7 +71,7 @@ class ConfigFiles:
     def names(self, kind: str) -> List[str]:
         """Return all names that `--config` (algs) or `--env-config` (envs) takes."""
         folder = self.host.config_dir(self.root) / kind
-        ours = our_names() if kind == "algs" else our_envs()
+        ours = self.ours() if kind == "algs" else our_envs()
         return sorted({path.stem for path in folder.glob("*.yaml")} | set(ours))
 
     def locate(self, kind: str, name: str) -> Path:

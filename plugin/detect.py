@@ -10,7 +10,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 from ..errors import ConfigError, nearest
 from .hosts import EMBEDDED_ROOT, HOSTS, HostAdapter
@@ -84,4 +84,22 @@ def detect(root: Path, forced: Optional[str] = None) -> HostAdapter:
         raise ConfigError(f"{root} looks like {names}: say which with --host NAME")
     if matches:
         return matches[0]
-    return HOSTS["generic"].at(root)
+    generic = HOSTS["generic"]
+    if generic.missing(root):
+        refuse_the_incomplete(root, [host for host in known if host.name != "embedded"])
+    return generic.at(root)
+
+
+def refuse_the_incomplete(root: Path, known: List[HostAdapter]) -> None:
+    """Raise ConfigError where a folder would be a host with one thing more."""
+    lacking = {host.title: host.missing(root) for host in known}
+    almost = [
+        f"{title} with {lacks[0]}"
+        for title, lacks in lacking.items()
+        if len(lacks) == 1
+    ]
+    if almost:
+        raise ConfigError(
+            f"{root} holds no PyMARL-family host as it is; it would be "
+            f"{', or '.join(almost)}, which is missing"
+        )

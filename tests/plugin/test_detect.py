@@ -83,8 +83,18 @@ def test_what_is_no_host_is_told_what_is_missing(tmp_path: Path) -> None:
 
 def test_a_missing_qmix_yaml_is_named(tmp_path: Path) -> None:
     root = make_host(tmp_path, {"config/algs/qmix.yaml": None})
-    with pytest.raises(ConfigError, match="missing: config/algs/qmix.yaml"):
+    with pytest.raises(ConfigError, match="PyMARL with config/algs/qmix.yaml"):
         detect(root)
+
+
+def test_a_host_that_lacks_one_thing_is_named(tmp_path: Path) -> None:
+    layout = {**LAYOUTS["wqmix"], "config/algs/qmix_smac.yaml": None}
+    root = make_host(tmp_path, layout)
+    (root / "config/algs/qmix.yaml").unlink(missing_ok=True)
+    with pytest.raises(ConfigError) as error:
+        detect(root)
+    assert "PyMARL with config/algs/qmix.yaml, or " in str(error.value)
+    assert "oxwhirl/wqmix with config/algs/qmix_smac.yaml" in str(error.value)
 
 
 def test_a_renamed_registry_is_named(tmp_path: Path) -> None:
