@@ -191,3 +191,8 @@ def stays_inside(name: str) -> bool:
     """Whether a folder joined with `name` is still inside that folder."""
     parts = re.split(r"[/\\]", name)
     return is_text(name) and ".." not in parts and parts[0] != ""
+
+
+def one_line(message: object) -> str:
+    """A message as one line, though what it quotes has line ends or control codes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message))

@@ -11,8 +11,9 @@ import threading
 import warnings
 from contextlib import contextmanager
 
+from ..config.reading import one_line
 from .config import USAGE, load_config, parse_command_line
-from .errors import HostError
+from .errors import HostError, WorkerError
 from .run import run
 from .utils.logging import get_logger
 from .validation import validate
@@ -39,7 +40,8 @@ def main(argv=None):
         with sigterm_interrupts():
             execute(validate(load_config(parse_command_line(argv))))
     except HostError as error:
-        print(f"error: {error}", file=sys.stderr)
+        told = error if isinstance(error, WorkerError) else one_line(error)
+        print(f"error: {told}", file=sys.stderr)
         return error.exit_code
     except Terminated:
         return 128 + signal.SIGTERM

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from ..config.reading import one_line
+
 
 def note(text: str) -> None:
     """Print one `wqmix:` line to standard error."""
-    print(f"wqmix: {text}", file=sys.stderr, flush=True)
+    print(f"wqmix: {one_line(text)}", file=sys.stderr, flush=True)

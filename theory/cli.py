@@ -11,6 +11,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
+from ..config.reading import one_line
 from .demos import DEMOS
 from .errors import TheoryError, unknown
 from .figures import draw_tables, draw_thresholds
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(parser, parser.parse_args(argv))
     except TheoryError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return error.exit_code
 
 

@@ -43,11 +43,17 @@ def _checked(payoff):
     where = "env_args.payoff"
     if not isinstance(payoff, np.ndarray):
         _refuse_ragged(payoff, where)
-    table = np.array(payoff)
+    try:
+        table = np.array(payoff)
+    except ValueError as error:  # more axes than numpy has
+        raise ConfigError(f"{where} is no table of numbers: {error}") from None
     if table.dtype.kind not in "iuf":
         raise ConfigError(f"{where} holds something that is not a number")
-    if not np.isfinite(table).all():
-        raise ConfigError(f"{where} holds NaN or infinity: every payoff must be finite")
+    if not (np.abs(table) <= np.finfo(np.float32).max).all():  # NaN is refused too
+        raise ConfigError(
+            f"{where} holds NaN or infinity, or more than single precision can: every "
+            "payoff must be finite"
+        )
     if table.ndim < 2:
         raise ConfigError(f"{where} has {table.ndim} axis: two or more agents play")
     if min(table.shape) < 2:

@@ -95,6 +95,12 @@ def test_own_payoff_of_unequal_actions():
             env.step(beyond)
 
 
+def in_lists(value, depth):
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     "env_args, message",
     [
@@ -103,6 +109,8 @@ def test_own_payoff_of_unequal_actions():
         ({"payoff": [[[1, 2], [3, 4]], [[1, 2], [3]]]}, "ragged"),
         ({"payoff": [[1, 2], [3, float("nan")]]}, "NaN or infinity"),
         ({"payoff": [[1, 2], [3, float("-inf")]]}, "NaN or infinity"),
+        ({"payoff": [[1, 2], [3, 1e39]]}, "single precision"),
+        ({"payoff": in_lists([1, 2], 100)}, "no table of numbers"),
         ({"payoff": [1, 2]}, "1 axis"),
         ({"payoff": []}, "not a number|1 axis"),
         ({"payoff": [[], []]}, "two actions"),
