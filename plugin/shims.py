@@ -12,6 +12,7 @@ import functools
 import importlib.util
 import inspect
 import os
+import runpy
 import select
 import sys
 import threading
@@ -248,8 +249,8 @@ def hide_callers(main: Path, as_module: bool) -> None:
             return frames
         frames = frames[: mains[-1] + 1]
         if as_module:  # `python -m` runs a module from runpy's frames
-            runpy = frames[-1]._replace(filename=os.path.abspath("<frozen runpy>"))
-            frames.append(runpy)
+            outermost = os.path.abspath(runpy.run_module.__code__.co_filename)
+            frames.append(frames[-1]._replace(filename=outermost))
         return frames
 
     inspect.stack = of_a_direct_run

@@ -35,6 +35,7 @@ SCHEDULE = (
     "runner_log_interval=250 learner_log_interval=100 batch_size=8 buffer_size=32 "
     "test_nepisode=1 batch_size_run=1 runner=episode"
 ).split()
+TWO_EPISODES = ("batch_size=2", "buffer_size=4")  # of 200 steps
 ONE_THREAD = "use_tensorboard=False thread_num=1 save_model=False".split()
 
 
@@ -52,7 +53,7 @@ HEALING = SC2._replace(settings=("env_args.map_name=MMM",))
 GAMES = {
     "pymarl2": SC2,
     "pymarl3": SC2,
-    "wqmix": Game(LAUNCH, ("src/main.py",), "pred_prey_punish", ()),
+    "wqmix": Game(LAUNCH, ("src/main.py",), "pred_prey_punish", TWO_EPISODES),
     "epymarl": Game(LAUNCH, ("src/main.py",), "gymma", FORAGING),
     "pymarlzooplus": Game(LAUNCH, ("-m", "pymarlzooplus.main"), "gymma", FORAGING),
 }
@@ -122,11 +123,12 @@ def test_trains(name: str, tmp_path: Path) -> None:
     game = agent.game or GAMES[agent.host]
     config = tmp_path / "mine.yaml"
     config.write_text(yaml.safe_dump(settings_of(agent)))
-    schedule = [*SCHEDULE, *(ONE_THREAD if agent.host == "pymarl3" else [])]
-    words = [f"--config={config}", f"--env-config={game.env}", "with", *game.settings]
+    words = [f"--config={config}", f"--env-config={game.env}", "with"]
+    words += [*SCHEDULE, *game.settings]
+    words += ONE_THREAD if agent.host == "pymarl3" else []
     checkout = checkouts.clone(agent.host, tmp_path)
     began = time.time()
-    code = checkouts.run([*game.launch, *game.command, *words, *schedule], checkout)
+    code = checkouts.run([*game.launch, *game.command, *words], checkout)
     seconds = time.time() - began
     assert code == 0, checkouts.output(checkout)[-3000:]
     assert checkouts.status(checkout) == "COMPLETED"
