@@ -1,13 +1,14 @@
-"""Linear, ReLU and GRU over whole sequences in one call.
+"""Linear, ReLU and GRU over whole sequences in one call, for several networks at once.
 
 On the CPU one loop of few operations per slot, each on data that still lies in the
-cache, forward and backward; on a GPU the library's own GRU. `T` time slots, `N`
-sequences, `I` inputs, `F` units of the linear layer, `H` hidden units.
+cache, forward and backward; on a GPU the library's own GRU. `K` networks, `T` time
+slots, `N` sequences, `I` inputs, `F` units of the linear layer, `H` hidden units.
 """
 
 from __future__ import annotations
 
-from typing import Any, List, Tuple
+import math
+from typing import Any, List, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -17,119 +18,190 @@ _relu_backward = torch.ops.aten.threshold_backward.grad_input
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
+Part = Tuple[nn.Linear, nn.GRUCell]
 
-def recurrent(linear: nn.Linear, cell: nn.GRUCell, x: Tensor) -> Tensor:
-    """Run Linear, ReLU and a GRU cell from zero hidden states.
+
+def recurrent(parts: Sequence[Part], x: Tensor) -> List[Tensor]:
+    """Run networks of Linear, ReLU and a GRU cell from zero hidden states.
 
     Args:
+        parts: (linear, cell) of each network; those of equal sizes share one loop.
         x: [B, T, A, I]; the A agents of an episode are sequences of their own. Fastest
             where the memory runs over T first, as `wqmix.inputs` lays it out.
 
     Returns:
-        The hidden states [B, T, A, H].
+        The hidden states of each network [B, T, A, H].
     """
     b, t, a, _ = x.shape
     x = x.transpose(0, 1).reshape(t, b * a, -1)
-    gru = (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
     if x.is_cuda or x.requires_grad:
-        h0 = x.new_zeros(1, b * a, cell.hidden_size)
-        x = torch.relu_(linear(x))
-        h = torch.gru(x, h0, gru, True, 1, 0.0, cell.training, False, False)[0]
+        hidden = [_library_gru(linear, cell, x) for linear, cell in parts]
+    elif len({_kind(*part) for part in parts}) == 1:
+        hidden = _together(parts, x)
     else:
-        h = _Recurrent.apply(x, linear.weight, linear.bias, *gru)
-    return h.unflatten(1, (b, a)).transpose(0, 1)
+        hidden = [h for part in parts for h in _together([part], x)]
+    return [h.unflatten(1, (b, a)).transpose(0, 1) for h in hidden]
+
+
+def _kind(linear: nn.Linear, cell: nn.GRUCell) -> Tuple[Any, ...]:
+    """What networks that share a loop have in common."""
+    weight = linear.weight
+    return weight.shape, cell.hidden_size, weight.dtype, weight.requires_grad
+
+
+def _gru_weights(cell: nn.GRUCell) -> Tuple[Tensor, ...]:
+    return cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
+
+
+def _library_gru(linear: nn.Linear, cell: nn.GRUCell, x: Tensor) -> Tensor:
+    h0 = x.new_zeros(1, x.shape[1], cell.hidden_size)
+    f, gru = torch.relu_(linear(x)), _gru_weights(cell)
+    return torch.gru(f, h0, gru, True, 1, 0.0, cell.training, False, False)[0]
+
+
+def _together(parts: Sequence[Part], x: Tensor) -> Sequence[Tensor]:
+    weights: List[Tensor] = []
+    for linear, cell in parts:
+        weights += (linear.weight, linear.bias, *_gru_weights(cell))
+    return _Recurrent.apply(x, *weights).unbind(0)
+
+
+def _gates(x: Tensor, size: int) -> List[Tensor]:
+    """Cut [..., 4 H] into n, r, z, m, and r–z, n–z, r–m, that lie side by side."""
+    ends = ((0, 1), (1, 2), (2, 3), (3, 4), (1, 3), (0, 3), (1, 4))
+    return [x.narrow(-1, i * size, (j - i) * size) for i, j in ends]
+
+
+def _slots(*tensors: Tensor) -> List[Tuple[Tensor, ...]]:
+    """Cut [K, T, ...] into T tuples of [K, ...]."""
+    return list(zip(*(x.unbind(1) for x in tensors)))
 
 
 class _Recurrent(torch.autograd.Function):
-    """f = relu(W x + b); r, z = σ(V f + U h + c); n = tanh(V_n f + c + r (U_n h + d));
-    h ← n + z (h − n).
+    """f = relu(W x + b); r, z = σ(V f + U h + c); m = U_m h + d; n = tanh(V_n f + c_n +
+    r m); h ← n + z (h − n).
 
-    f and h lie side by side, so that the gates r, z and their gradients are one product
-    each. tanh(y) is taken as 2 σ(2 y) − 1, which is several times faster here.
+    tanh(y) is taken as 2 σ(2 y) − 1, several times faster here; V_n, c_n are doubled
+    for it.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w1: Tensor, b1: Tensor, *gru: Tensor) -> Tensor:
-        w_ih, w_hh, b_ih, b_hh = gru
-        (t_max, n_seq, _), size, f_size = x.shape, w_hh.shape[1], w_ih.shape[1]
-        w_rz = torch.cat([w_ih[: 2 * size], w_hh[: 2 * size]], 1)
-        b_rz = (b_ih + b_hh)[: 2 * size]
-        w_n, u_n, b_n, d_n = (part[2 * size :] for part in gru)
+    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> Tensor:
+        stacked = [torch.stack(weights[i::6]) for i in range(6)]  # [K, ...]
+        w1, b1, w_ih, w_hh, b_ih, b_hh = stacked
+        (count, f_size, _), (t_max, n_seq, _) = w1.shape, x.shape
+        size = w_hh.shape[2]
         is_training = any(ctx.needs_input_grad)
         kept = t_max if is_training else 1  # else slots overwrite each other
-        fh = x.new_empty(kept, n_seq, f_size + size)
-        rz = x.new_empty(kept, n_seq, 2 * size)
-        n, hn = x.new_empty(kept, n_seq, size), x.new_empty(kept, n_seq, size)
-        h = x.new_empty(t_max, n_seq, size)
-        for t in range(t_max):
-            fh_t, rz_t, n_t, hn_t = (kind[t % kept] for kind in (fh, rz, n, hn))
-            f_t, h_t = fh_t[:, :f_size], fh_t[:, f_size:]
-            torch.addmm(b1, x[t], w1.t(), out=f_t).relu_()
-            h_t.copy_(h[t - 1]) if t > 0 else h_t.zero_()
-            torch.addmm(b_rz, fh_t, w_rz.t(), out=rz_t).sigmoid_()
-            torch.addmm(b_n, f_t, w_n.t(), out=n_t)
-            torch.addmm(d_n, h_t, u_n.t(), out=hn_t)
-            n_t.addcmul_(rz_t[:, :size], hn_t).mul_(2).sigmoid_().mul_(2).sub_(1)
-            torch.lerp(n_t, h_t, rz_t[:, size:], out=h[t])
+        widths = ((t_max + 1, size), (kept, f_size), (kept, 4 * size))
+        shapes = [(count, slots, n_seq, width) for slots, width in widths]
+        sizes = [math.prod(shape) for shape in shapes]
+        ctx.buffer = _BUFFERS.take(sum(sizes), x) if is_training else None
+        memory = x.new_empty(sum(sizes)) if ctx.buffer is None else ctx.buffer
+        parts = memory[: sum(sizes)].split(sizes)
+        h, f, gates = (part.view(shape) for part, shape in zip(parts, shapes))
+        h[:, 0] = 0
+
+        w_ih = w_ih.roll(size, 1)  # its rows as the gates lie: n, r, z
+        doubled = torch.cat([2 * w_ih[:, :size], w_ih[:, size:]], 1).transpose(1, 2)
+        bias = _gate_biases(b_ih, b_hh, size).unsqueeze(1)
+        b1, w1_t, w_hh_t = b1.unsqueeze(1), w1.transpose(1, 2), w_hh.transpose(1, 2)
+        minus_one = x.new_tensor(-1.0)
+        hidden, slots = h.unbind(1), _slots(f, gates, *_gates(gates, size))
+        for t, x_t in enumerate(_for_each(count, x)):
+            h_t, (f_t, slot, n, r, z, m, rz, nrz, rzm) = hidden[t], slots[t % kept]
+            torch.baddbmm(b1, x_t, w1_t, out=f_t).relu_()
+            slot.copy_(bias)
+            nrz.baddbmm_(f_t, doubled)
+            rzm.baddbmm_(h_t, w_hh_t)
+            rz.sigmoid_()
+            n.addcmul_(r, m, value=2).sigmoid_()
+            torch.add(minus_one, n, alpha=2, out=n)
+            torch.lerp(n, h_t, z, out=hidden[t + 1])
         if is_training:
-            ctx.save_for_backward(x, w_rz, w_n, u_n, fh, rz, n, hn)
-        return h
+            ctx.save_for_backward(x, w_ih, w_hh, h, f, gates)
+        return h[:, 1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
-        x, w_rz, w_n, u_n, fh, rz, n, hn = ctx.saved_tensors
-        (t_max, n_seq, size), f_size = n.shape, w_n.shape[1]
-        ones = x.new_ones(n_seq)
-        d_rz, d_fh = torch.empty_like(rz[0]), torch.empty_like(fh[0])
-        d_h, d_n, d_hn, work, carry = (torch.empty_like(n[0]) for _ in range(5))
-        d_f, carried = torch.empty_like(fh[0, :, :f_size]), d_fh[:, f_size:]
-        carry.zero_()
-        into_rz, into_n, into_hn = (_Gradient(w) for w in (w_rz, w_n, u_n))
-        into_1 = _Gradient(x.new_empty(f_size, x.shape[2]))
-        for t in reversed(range(t_max)):
-            f_t, h_t = fh[t, :, :f_size], fh[t, :, f_size:]
-            r, z = rz[t, :, :size], rz[t, :, size:]
-            torch.add(grad[t], carry, out=d_h)
+        x, w_ih, w_hh, h, f, gates = ctx.saved_tensors
+        (count, _, n_seq, f_size), size = f.shape, h.shape[3]
+        d_all = x.new_empty(count, n_seq, 4 * size + f_size)  # of n, r, z, m, f
+        d_n, d_r, d_z, d_m, _, d_nrz, d_rzm = _gates(d_all[..., : 4 * size], size)
+        d_f, d_f_in = d_all[..., 4 * size :], x.new_empty(count, n_seq, f_size)
+        d_h, work = (x.new_empty(count, n_seq, size) for _ in range(2))
+        carry = x.new_zeros(count, n_seq, size)
+        ones = x.new_ones(count, 1, n_seq)
+        g1 = x.new_zeros(count, f_size, x.shape[2])
+        g_ih, g_hh = torch.zeros_like(w_ih), torch.zeros_like(w_hh)
+        g_bias = x.new_zeros(count, 1, d_all.shape[2])
+        d_f_t, d_nrz_t, d_rzm_t = (d.transpose(1, 2) for d in (d_f, d_nrz, d_rzm))
+        n_to_m = _gates(gates, size)[:4]
+        slots = _slots(grad, h[:, :-1], f, *n_to_m, _for_each(count, x).transpose(0, 1))
+        for grad_t, h_t, f_t, n, r, z, m, x_t in reversed(slots):
+            torch.add(grad_t, carry, out=d_h)
             torch.mul(d_h, z, out=carry)
-            torch.sub(h_t, n[t], out=work).mul_(d_h)
-            _sigmoid_backward(work, z, grad_input=d_rz[:, size:])
-            _tanh_backward(d_h.sub_(carry), n[t], grad_input=d_n)
-            torch.mul(d_n, hn[t], out=work)
-            _sigmoid_backward(work, r, grad_input=d_rz[:, :size])
-            torch.mul(d_n, r, out=d_hn)
-            torch.mm(d_rz, w_rz, out=d_fh)
-            carry.add_(carried).addmm_(d_hn, u_n)
-            torch.addmm(d_fh[:, :f_size], d_n, w_n, out=d_f)
-            _relu_backward(d_f, f_t, 0, grad_input=d_f)
-            into_rz.add(d_rz, fh[t], ones)
-            into_n.add(d_n, f_t, ones)
-            into_hn.add(d_hn, h_t, ones)
-            into_1.add(d_f, x[t], ones)
-        gru = _gru_gradients(into_rz, into_n, into_hn, f_size)
-        return (None, into_1.weight, into_1.bias, *gru)
+            torch.sub(h_t, n, out=work).mul_(d_h)
+            _sigmoid_backward(work, z, grad_input=d_z)
+            _tanh_backward(d_h.sub_(carry), n, grad_input=d_n)
+            torch.mul(d_n, m, out=work)
+            _sigmoid_backward(work, r, grad_input=d_r)
+            torch.mul(d_n, r, out=d_m)
+            carry.baddbmm_(d_rzm, w_hh)
+            torch.bmm(d_nrz, w_ih, out=d_f_in)
+            _relu_backward(d_f_in, f_t, 0, grad_input=d_f)
+            g1.baddbmm_(d_f_t, x_t)
+            g_ih.baddbmm_(d_nrz_t, f_t)
+            g_hh.baddbmm_(d_rzm_t, h_t)
+            g_bias.baddbmm_(ones, d_all)
+        if ctx.buffer is not None:
+            _BUFFERS.give(ctx.buffer)
+            ctx.buffer = None
+        g_bias = g_bias.squeeze(1)
+        stacked = (
+            g1,
+            g_bias[:, 4 * size :],
+            g_ih.roll(-size, 1),
+            g_hh,
+            g_bias[:, : 3 * size].roll(-size, 1),
+            g_bias[:, size : 4 * size],
+        )
+        return (None, *(part for network in zip(*stacked) for part in network))
 
 
-class _Gradient:
-    """Gradient of one linear map, summed slot by slot."""
-
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = torch.zeros_like(weight)
-        self.bias = weight.new_zeros(weight.shape[0])
-
-    def add(self, d_out: Tensor, inputs: Tensor, ones: Tensor) -> None:
-        """Add one slot's share: d_outᵀ · inputs, and the sum of d_out over N."""
-        self.weight.addmm_(d_out.t(), inputs)
-        self.bias.addmv_(d_out.t(), ones)
+def _for_each(count: int, x: Tensor) -> Tensor:
+    """Give each network the same inputs, [T, N, I] → [T, K, N, I], without a copy."""
+    return x.unsqueeze(1).expand(-1, count, -1, -1)
 
 
-def _gru_gradients(
-    rz: _Gradient, n: _Gradient, hn: _Gradient, f_size: int
-) -> List[Tensor]:
-    """Gradients of a cell's (weight_ih, weight_hh, bias_ih, bias_hh)."""
-    return [
-        torch.cat([rz.weight[:, :f_size], n.weight]),
-        torch.cat([rz.weight[:, f_size:], hn.weight]),
-        torch.cat([rz.bias, n.bias]),
-        torch.cat([rz.bias, hn.bias]),
-    ]
+def _gate_biases(b_ih: Tensor, b_hh: Tensor, size: int) -> Tensor:
+    """Biases of n (doubled), r, z, m: two [K, 3 H] → [K, 4 H]."""
+    both = (b_ih + b_hh)[:, : 2 * size]
+    n, m = 2 * b_ih[:, 2 * size :], b_hh[:, 2 * size :]
+    return torch.cat([n, both, m], 1)
+
+
+class _Buffers:
+    """Memory that outlives an update: fresh pages cost a quarter of a long one."""
+
+    def __init__(self) -> None:
+        self._free: List[Tensor] = []
+
+    def take(self, size: int, like: Tensor) -> Tensor:
+        """Return at least `size` elements of `like`'s type: the best that is free."""
+        fitting = [b for b in self._free if b.dtype == like.dtype and len(b) >= size]
+        if fitting:
+            best = min(fitting, key=len)
+        else:  # a smaller one will hardly be asked for again
+            self._free = [b for b in self._free if b.dtype != like.dtype]
+            return like.new_empty(size)
+        self._free = [b for b in self._free if b is not best]
+        return best
+
+    def give(self, buffer: Tensor) -> None:
+        """Take back what nobody reads any more."""
+        self._free.append(buffer)
+
+
+_BUFFERS = _Buffers()

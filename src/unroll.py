@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -69,14 +69,32 @@ class Unroll:
             batch: the host's EpisodeBatch.
             inputs: what the controller would build, `agent_inputs` [B, T, A, I].
         """
+        if self._can_run_fast(mac, batch, inputs):
+            return run_sequences(mac.agent, inputs)
+        return step_unroll(mac, batch, self.n_actions)
+
+    def beside(
+        self, mac: Any, batch: Any, inputs: Tensor, net: nn.Module
+    ) -> Tuple[Tensor, Tensor]:
+        """Return Q_i(τ, ·), and what a central network gives for the same inputs.
+
+        Their recurrences share one loop where both have one.
+        """
+        if self._can_run_fast(mac, batch, inputs):
+            agent = mac.agent
+            if has_recurrence(agent) and has_recurrence(net):
+                parts = [(agent.fc1, agent.rnn), (net.fc1, net.rnn)]
+                h, h_net = recurrent(parts, inputs)
+                return _head(agent, h), net.head(h_net)
+        return self(mac, batch, inputs), net(inputs)
+
+    def _can_run_fast(self, mac: Any, batch: Any, inputs: Tensor) -> bool:
         if self._is_fast is None:
             problem = self._problem(mac, batch, inputs)
             self._is_fast = problem is None
             if problem is not None:
                 self._log(f"unroll: step by step, as the host does it ({problem})")
-        if self._is_fast:
-            return run_sequences(mac.agent, inputs)
-        return step_unroll(mac, batch, self.n_actions)
+        return self._is_fast
 
     def _problem(self, mac: Any, batch: Any, inputs: Tensor) -> Optional[str]:
         """Return why the fast path cannot be used, or None."""
@@ -155,10 +173,19 @@ def run_sequences(agent: nn.Module, inputs: Tensor) -> Tensor:
         single = inputs.split(1, dim=2)
         outputs = [run_sequences(net, x) for net, x in zip(agent.agents, single)]
         return torch.cat(outputs, dim=2)
-    if isinstance(agent.rnn, nn.GRUCell):
-        h = recurrent(agent.fc1, agent.rnn, inputs)
+    if has_recurrence(agent):
+        h = recurrent([(agent.fc1, agent.rnn)], inputs)[0]
     else:
         h = torch.relu(agent.rnn(torch.relu(agent.fc1(inputs))))
+    return _head(agent, h)
+
+
+def has_recurrence(net: nn.Module) -> bool:
+    """Whether a network is Linear, ReLU, GRU cell and a head."""
+    return isinstance(getattr(net, "rnn", None), nn.GRUCell)
+
+
+def _head(agent: nn.Module, h: Tensor) -> Tensor:
     if hasattr(agent, "layer_norm"):
         h = agent.layer_norm(h)
     return agent.fc2(h)

@@ -45,11 +45,10 @@ class WQMixLearner(Learner):
     def _values(self, batch: Any, data: Transitions, t_env: int) -> Values:
         """Q_tot, Q̂*, û and the targets y (Eq. 8)."""
         inputs = self._inputs(batch)
-        q = self.unroll(self.mac, batch, inputs.utility)
+        q, q_star_i = self._unroll(batch, inputs)
         q_tot = self.mixer(central.take(q[:, :-1], data.actions), data.state[:, :-1])
-        q_star_i = q_star = None
-        if self.central_agent is not None:
-            q_star_i = self.central_agent(inputs.central)
+        q_star = None
+        if q_star_i is not None:
             q_star = self.central_mixer(
                 central.take(q_star_i[:, :-1], data.actions), data.state[:, :-1]
             )
@@ -57,6 +56,15 @@ class WQMixLearner(Learner):
             greedy, value = self._greedy_value(batch, data, q.detach(), inputs)
             target = self._targets(data, value)
         return Values(q, q_tot, q_star_i, q_star, greedy, value[:, :-1], target)
+
+    def _unroll(self, batch: Any, inputs: Inputs) -> Tuple[Tensor, Optional[Tensor]]:
+        """Q_i(τ, ·) [B, T+1, A, U] and the per-agent part of Q̂*, if there is one."""
+        net, utility = self.central_agent, inputs.utility
+        if net is None:
+            return self.unroll(self.mac, batch, utility), None
+        if inputs.central is utility:
+            return self.unroll.beside(self.mac, batch, utility, net)
+        return self.unroll(self.mac, batch, utility), net(inputs.central)
 
     def _inputs(self, batch: Any) -> Inputs:
         utility = agent_inputs(batch, self.args)

@@ -157,9 +157,12 @@ def test_recurrent_against_the_cell(slots, episodes):
     for t in range(slots):
         h = cell(torch.relu(linear(x[:, t].flatten(0, 1))), h)
         expected.append(h.unflatten(0, (episodes, A)))
-    expected, found = torch.stack(expected, 1), recurrence.recurrent(linear, cell, x)
+    expected, found = (
+        torch.stack(expected, 1),
+        recurrence.recurrent([(linear, cell)], x)[0],
+    )
     with torch.no_grad():
-        assert torch.equal(recurrence.recurrent(linear, cell, x), found)
+        assert torch.equal(recurrence.recurrent([(linear, cell)], x)[0], found)
     assert (found - expected).abs().max() < 1e-14
     weights = torch.randn_like(found)
     wrt = [*linear.parameters(), *cell.parameters()]
@@ -169,7 +172,7 @@ def test_recurrent_against_the_cell(slots, episodes):
     ):
         assert (mine - their).abs().max() < 1e-12
     x.requires_grad_()  # the library's path, also taken on a GPU
-    other = recurrence.recurrent(linear, cell, x)
+    other = recurrence.recurrent([(linear, cell)], x)[0]
     assert (other - expected).abs().max() < 1e-14
 
 
@@ -181,6 +184,40 @@ def test_recurrent_gradcheck():
     params += (cell.bias_ih, cell.bias_hh)
     apply = recurrence._Recurrent.apply
     assert torch.autograd.gradcheck(lambda *w: apply(x, *w), params)
+
+
+def test_networks_that_share_a_loop_equal_those_that_do_not():
+    torch.manual_seed(0)
+    parts = [(nn.Linear(5, 6).double(), nn.GRUCell(6, 7).double()) for _ in range(3)]
+    x = torch.randn(4, 5, A, 5, dtype=torch.float64)
+    other_size = (nn.Linear(5, 6).double(), nn.GRUCell(6, 4).double())
+    wrt = [
+        p for linear, cell in parts for p in (*linear.parameters(), *cell.parameters())
+    ]
+    shared = recurrence.recurrent(parts, x)
+    alone = recurrence.recurrent([*parts, other_size], x)
+    assert [h.shape[-1] for h in alone] == [7, 7, 7, 4]
+    weights = [torch.randn_like(h) for h in shared]
+    grads = []
+    for found in (shared, alone):
+        value = sum((h * w).sum() for h, w in zip(found, weights))
+        grads.append(torch.autograd.grad(value, wrt))
+    for mine, theirs in zip([*shared, *grads[0]], [*alone[:3], *grads[1]]):
+        assert (mine - theirs).abs().max() < 1e-12
+
+
+def test_memory_of_an_update_is_not_shared_with_one_that_is_still_needed():
+    torch.manual_seed(0)
+    part = (nn.Linear(5, 6).double(), nn.GRUCell(6, 7).double())
+    xs = [torch.randn(2, 3 + i, A, 5, dtype=torch.float64) for i in range(3)]
+    one_by_one = []
+    for x in xs:
+        h = recurrence.recurrent([part], x)[0]
+        one_by_one.append(torch.autograd.grad(h.square().sum(), part[1].weight_hh)[0])
+    hidden = [recurrence.recurrent([part], x)[0] for x in xs]
+    for h, expected in zip(hidden, one_by_one):
+        found = torch.autograd.grad(h.square().sum(), part[1].weight_hh)[0]
+        assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,10 @@ class CentralRNNAgent(nn.Module):
         Returns:
             [B, T, A, U, E].
         """
-        h = recurrent(self.fc1, self.rnn, inputs)
+        return self.head(recurrent([(self.fc1, self.rnn)], inputs)[0])
+
+    def head(self, h: Tensor) -> Tensor:
+        """Outputs of hidden states, [B, T, A, H] → [B, T, A, U, E]."""
         return self.fc2(h).unflatten(-1, self.out_shape)
 
 
