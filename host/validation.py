@@ -11,6 +11,13 @@ from . import controllers, envs, learners, runners
 from .components import action_selectors
 from .errors import CheckpointError, ConfigError, HostError, unknown
 from .modules import agents, mixers
+from .utils.checkpoints import (
+    differences,
+    find_run,
+    nearest_step,
+    step_to_resume,
+    verify,
+)
 from .utils.foreign import is_file_spec, load_class
 
 _WHOLE = {  # key -> least value
@@ -19,6 +26,7 @@ _WHOLE = {  # key -> least value
     "buffer_size": 1,
     "epsilon_anneal_time": 1,
     "hypernet_embed": 1,
+    "keep_checkpoints": 0,
     "load_step": 0,
     "log_interval": 1,
     "learner_log_interval": 1,
@@ -32,8 +40,9 @@ _WHOLE = {  # key -> least value
     "test_interval": 1,
     "test_nepisode": 1,
     "training_iters": 1,
+    "worker_restarts": 0,
 }
-_POSITIVE = ("lr", "optim_eps", "grad_norm_clip")
+_POSITIVE = ("lr", "optim_eps", "grad_norm_clip", "worker_timeout")
 _FRACTION = ("gamma", "optim_alpha", "epsilon_start", "epsilon_finish")
 _LARGEST_SEED = 2**32 - 1
 _LONGEST_NAME = 150
@@ -51,6 +60,9 @@ def validate(config):
         HostError: the first thing found wrong.
     """
     config = dict(config)
+    facts = _check_resume(config)
+    if config["seed"] is None and facts is not None:
+        config["seed"] = facts["config"]["seed"]
     if config["seed"] is None:
         config["seed"] = random.SystemRandom().randrange(_LARGEST_SEED)
     _check_learner(config)
@@ -58,12 +70,18 @@ def validate(config):
     _check_folders(config)
     _check_numbers(config)
     _check_combinations(config)
-    _check_checkpoint(config)
     env_args = dict(config["env_args"])
     if env_args.get("seed") is None:
         env_args["seed"] = config["seed"]
     config["env_args"] = env_args
     _check_env(config)
+    if facts is not None and not config["evaluate"]:
+        changed = differences(config, facts)
+        if changed:
+            raise CheckpointError(f"resume=True needs the same settings: {changed}")
+    if config["auto_resume"]:
+        _look_for_a_run(config)
+    _check_checkpoint(config)
     return config
 
 
@@ -150,6 +168,30 @@ def _check_combinations(config):
         )
 
 
+def _check_resume(config):
+    """Settle `load_step` for `resume`; returns the checkpoint's manifest, or None."""
+    if config["auto_resume"]:
+        if config["seed"] is None:
+            raise ConfigError("auto_resume needs a seed: it looks for the same run")
+        if not config["save_model"]:
+            raise ConfigError("auto_resume needs save_model=True, or finds nothing")
+    if not config["resume"]:
+        return None
+    path = config["checkpoint_path"]
+    if path == "":
+        raise ConfigError("resume needs a checkpoint_path; or use auto_resume=True")
+    config["load_step"], facts = step_to_resume(path, config["load_step"])
+    return facts
+
+
+def _look_for_a_run(config):
+    models = os.path.join(config["local_results_path"], "models")
+    found = find_run(models, config)
+    if found is not None:
+        folder, step = found
+        config.update(checkpoint_path=folder, load_step=step, resume=True)
+
+
 def _check_checkpoint(config):
     path = config["checkpoint_path"]
     if path == "":
@@ -157,34 +199,7 @@ def _check_checkpoint(config):
             if config[key]:
                 raise ConfigError(f"{key} needs a checkpoint_path to load from")
         return
-    checkpoint_step(path, config["load_step"])
-
-
-def checkpoint_step(path, load_step):
-    """The step to load: the saved one nearest to `load_step`, or the last one for 0.
-
-    Raises:
-        CheckpointError: `path` is no readable folder with numbered folders in it.
-    """
-    try:
-        names = os.listdir(path)
-    except OSError as error:
-        raise CheckpointError(
-            f"checkpoint_path {path!r} cannot be read: {error.strerror}"
-        ) from error
-    steps = [
-        int(name)
-        for name in names
-        if name.isdigit() and os.path.isdir(os.path.join(path, name))
-    ]
-    if not steps:
-        raise CheckpointError(
-            f"checkpoint_path {path!r} holds no folder named by its step, as "
-            "results/models/<run>/ does"
-        )
-    if load_step == 0:
-        return max(steps)
-    return min(steps, key=lambda step: abs(step - load_step))
+    verify(os.path.join(path, str(nearest_step(path, config["load_step"]))))
 
 
 def _check_env(config):

@@ -8,7 +8,7 @@ import torch as th
 from ..envs import REGISTRY as env_REGISTRY
 from ..envs.multiagentenv import state_of
 from .base import Runner
-from .worker import close_workers, seeded, start_workers
+from .worker import Limits, Team, until_whole
 
 
 class ParallelRunner(Runner):
@@ -20,13 +20,11 @@ class ParallelRunner(Runner):
 
     def __init__(self, args, logger):
         super().__init__(args, logger)
-        env_fn = env_REGISTRY[args.env]
-        self.workers = start_workers(
-            partial(_make_player, env_fn, env_args)
-            for env_args in seeded(args.env_args, self.batch_size)
-        )
+        make = partial(_make_player, env_REGISTRY[args.env])
+        log = logger.console_logger
+        self.team = Team(make, args.env_args, self.batch_size, Limits.of(args), log)
         try:
-            self.env_info = self.workers[0].call("get_env_info")
+            self.env_info = self.team.insist("get_env_info")[0]
         except BaseException:
             self.close_env()
             raise
@@ -36,22 +34,28 @@ class ParallelRunner(Runner):
         return self.env_info
 
     def close_env(self):
-        close_workers(self.workers)
-        self.workers = []
+        self.team.close()
 
     def env_states(self):
-        return [worker.call("state_dict") for worker in self.workers]
+        return self.team.insist("state_dict")
 
     def load_env_states(self, states):
-        for worker, state in zip(self.workers, states):
-            worker.call("load_state_dict", state)
+        self.team.insist("load_state_dict", [(state,) for state in states])
 
-    @th.no_grad()
     def run(self, test_mode=False):
         """Play an episode in each worker; returns their EpisodeBatch.
 
-        Its contents are those that the episode runner would write: an episode's last
-        filled slot holds its last state and the actions selected there.
+        If a worker is lost, the whole rollout is played again: a batch has as many
+        episodes as ever, all of them whole, and only those are counted.
+        """
+        return until_whole(self._play, test_mode)
+
+    @th.no_grad()
+    def _play(self, test_mode):
+        """One try of `run`.
+
+        The batch's contents are those that the episode runner would write: an
+        episode's last filled slot holds its last state and the actions selected there.
         """
         batch = self.new_batch()
         self._reset(batch)
@@ -84,15 +88,11 @@ class ParallelRunner(Runner):
         return batch
 
     def _reset(self, batch):
-        for worker in self.workers:
-            worker.send("reset")
-        first = [worker.receive() for worker in self.workers]
+        first = self.team.ask(range(self.batch_size), "reset")
         batch.update(_gather(first, _OBSERVED), ts=0)
 
     def _step(self, actions):
-        for i, action in actions.items():
-            self.workers[i].send("step", action)
-        return [self.workers[i].receive() for i in actions]
+        return self.team.ask(list(actions), "step", [(a,) for a in actions.values()])
 
     @staticmethod
     def _store(batch, bs, steps, t):
@@ -140,5 +140,5 @@ class _Player:
         }
 
 
-def _make_player(env_fn, env_args):
+def _make_player(env_fn, env_args, number):
     return _Player(env_fn(**env_args))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..envs import REGISTRY as env_REGISTRY
 from ..envs.multiagentenv import BatchEnv, state_of
-from .worker import close_workers, seeded, start_workers, worker_context
+from .worker import Team, worker_context
 
 
 class SharedBatch(BatchEnv):
@@ -16,7 +16,7 @@ class SharedBatch(BatchEnv):
     steps' infos are sent. Copies get seeds of their own, derived from the given one.
     """
 
-    def __init__(self, n_copies, name, env_args):
+    def __init__(self, n_copies, name, env_args, limits, log):
         env_fn = env_REGISTRY[name]
         one = env_fn(**env_args)  # for its sizes only
         info = one.get_env_info()
@@ -28,10 +28,8 @@ class SharedBatch(BatchEnv):
         self._over = np.ones(n_copies, dtype=bool)
         self._shared = self._allocate()
         self._arrays = _as_arrays(self._shared)
-        self.workers = start_workers(
-            partial(_make_player, env_fn, own_args, self._shared, copy)
-            for copy, own_args in enumerate(seeded(env_args, n_copies))
-        )
+        make = partial(_make_player, env_fn, self._shared)
+        self.team = Team(make, env_args, n_copies, limits, log)
 
     def _allocate(self):
         """Memory that the workers inherit: field -> (raw memory, type, shape)."""
@@ -53,13 +51,13 @@ class SharedBatch(BatchEnv):
     def reset(self, copies=None):
         chosen = np.arange(self.n_copies)[slice(None) if copies is None else copies]
         self._over[chosen] = False
-        self._ask(chosen, "reset")
+        self.team.ask(chosen, "reset")
 
     def step(self, actions):
         running = np.flatnonzero(~self._over)
         self._arrays["actions"][:] = actions
         self._arrays["reward"][self._over] = 0
-        infos = self._ask(running, "step")
+        infos = self.team.ask(running, "step")
         self._over |= self._arrays["terminated"]
         keys = {"episode_limit"}.union(*infos)
         info = {key: np.zeros(self.n_copies) for key in keys}
@@ -68,11 +66,6 @@ class SharedBatch(BatchEnv):
                 info[key][copy] = value
         info["episode_limit"] = info["episode_limit"].astype(bool)
         return self._arrays["reward"].copy(), self._over.copy(), info
-
-    def _ask(self, copies, method):
-        for copy in copies:
-            self.workers[copy].send(method)
-        return [self.workers[copy].receive() for copy in copies]
 
     def get_obs(self):
         return self._arrays["obs"]
@@ -84,16 +77,14 @@ class SharedBatch(BatchEnv):
         return self._arrays["avail"]
 
     def state_dict(self):
-        states = self._ask(range(self.n_copies), "state_dict")
+        states = self.team.insist("state_dict")
         return None if None in states else {"copies": states}
 
     def load_state_dict(self, state):
-        for worker, own in zip(self.workers, state["copies"]):
-            worker.call("load_state_dict", own)
+        self.team.insist("load_state_dict", [(own,) for own in state["copies"]])
 
     def close(self):
-        close_workers(self.workers)
-        self.workers = []
+        self.team.close()
 
 
 def _n_bytes(dtype, shape):
@@ -137,5 +128,5 @@ class _Player:
         self.own["avail"][:] = self.env.get_avail_actions()
 
 
-def _make_player(env_fn, env_args, shared, copy):
+def _make_player(env_fn, shared, env_args, copy):
     return _Player(env_fn(**env_args), shared, copy)

@@ -6,6 +6,7 @@ import torch as th
 from ..envs import BATCH_REGISTRY
 from .base import Runner
 from .shared_batch import SharedBatch
+from .worker import Limits, until_whole
 
 
 class VectorRunner(Runner):
@@ -20,7 +21,10 @@ class VectorRunner(Runner):
         if args.env in BATCH_REGISTRY:
             self.env = BATCH_REGISTRY[args.env](self.batch_size, **args.env_args)
         else:
-            self.env = SharedBatch(self.batch_size, args.env, args.env_args)
+            limits, log = Limits.of(args), logger.console_logger
+            self.env = SharedBatch(
+                self.batch_size, args.env, args.env_args, limits, log
+            )
         self.episode_limit = self.env.episode_limit
         self.batch, self._used = None, 0
 
@@ -44,12 +48,19 @@ class VectorRunner(Runner):
         first = max(episode, self.args.batch_size - 1)
         return range(first, episode + self.batch_size)
 
-    @th.no_grad()
     def run(self, test_mode=False):
         """Play an episode in each copy; returns their EpisodeBatch.
 
-        Its contents are those that the other runners would write: an episode's last
-        filled slot holds its last state and the actions selected there.
+        If a worker is lost, the whole rollout is played again, as in the parallel one.
+        """
+        return until_whole(self._play, test_mode)
+
+    @th.no_grad()
+    def _play(self, test_mode):
+        """One try of `run`.
+
+        The batch's contents are those that the other runners would write: an
+        episode's last filled slot holds its last state and the actions selected there.
         """
         batch = self._empty_batch()
         self.env.reset()

@@ -1,14 +1,44 @@
-"""A process that serves an object, and the line to it."""
+"""Processes that serve an object each, the lines to them, and their replacement."""
 
 import multiprocessing
 import signal
+import socket
+import struct
+import time
 import traceback
+from collections import deque
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import WorkerError
 
 _SECONDS_TO_CLOSE = 5
+_WINDOW = 600  # seconds within which restarts are counted
+
+
+class WorkerLost(Exception):
+    """A worker process is gone or does not answer: why, and which one."""
+
+    def __init__(self, number, reason):
+        super().__init__(f"environment worker {number} {reason}")
+        self.number = number
+
+
+class RolloutLost(Exception):
+    """Workers were replaced: what the team was playing has to be played again."""
+
+
+class Limits(NamedTuple):
+    """When a worker counts as hung, and how many may be replaced in ten minutes."""
+
+    timeout: float
+    restarts: int
+
+    @classmethod
+    def of(cls, args):
+        return cls(args.worker_timeout, args.worker_restarts)
 
 
 def worker_context():
@@ -23,24 +53,93 @@ def seeded(env_args, count):
     return [{**env_args, "seed": int(seed)} for seed in seeds]
 
 
-def start_workers(makers):
-    """A worker for each of `makers`; none is left behind if one cannot start."""
-    workers = []
-    try:
-        for make in makers:
-            inherited = [worker.conn for worker in workers]
-            workers.append(Worker(make, len(workers), inherited))
-    except BaseException:
-        close_workers(workers)
-        raise
-    return workers
+def until_whole(play, *args):
+    """What `play(*args)` returns, once no worker was lost meanwhile."""
+    while True:
+        try:
+            return play(*args)
+        except RolloutLost:
+            pass
 
 
-def close_workers(workers):
-    for worker in workers:
-        worker.ask_to_close()
-    for worker in workers:
-        worker.close()
+class Team:
+    """Workers with an environment each; a lost one is replaced, its play is not.
+
+    `make(env_args, number)` makes what worker `number` serves. Each has a seed of its
+    own, derived from `env_args["seed"]`, its number and how often it was replaced.
+    """
+
+    def __init__(self, make, env_args, count, limits, log):
+        self.make, self.env_args, self.limits, self.log = make, env_args, limits, log
+        self.n_restarts = [0] * count
+        self.restart_times = deque()
+        self.workers = []
+        try:
+            for number, own_args in enumerate(seeded(env_args, count)):
+                self.workers.append(self._start(number, own_args))
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, number, env_args):
+        others = [w.conn for w in self.workers if w.number != number]
+        make = partial(self.make, env_args, number)
+        return Worker(make, number, others, self.limits.timeout)
+
+    def ask(self, numbers, method, args=None):
+        """The results of `method(*args[i])` of the i-th of the workers `numbers`.
+
+        Raises:
+            RolloutLost: a worker was lost; it is replaced, and no reply is pending.
+            WorkerError: an environment raised an exception, or too many were lost.
+        """
+        for i, number in enumerate(numbers):
+            self.workers[number].send(method, *(args[i] if args else ()))
+        try:
+            return [self.workers[number].receive() for number in numbers]
+        except WorkerLost as lost:
+            self._replace(lost)
+        self._drain()
+        raise RolloutLost
+
+    def insist(self, method, args=None):
+        """As `ask`, of all and between episodes: asked again of replaced workers."""
+        return until_whole(self.ask, range(len(self.workers)), method, args)
+
+    def _drain(self):
+        """Throw away the replies to what was asked together with a lost worker."""
+        for number in range(len(self.workers)):
+            try:
+                while self.workers[number].n_pending:
+                    self.workers[number].receive()
+            except WorkerLost as lost:
+                self._replace(lost)
+
+    def _replace(self, lost):
+        now = time.monotonic()
+        self.restart_times.append(now)
+        while now - self.restart_times[0] > _WINDOW:
+            self.restart_times.popleft()
+        if len(self.restart_times) > self.limits.restarts:
+            raise WorkerError(
+                f"{lost}; more than worker_restarts={self.limits.restarts} were lost "
+                f"within {_WINDOW // 60} minutes"
+            )
+        number = lost.number
+        self.n_restarts[number] += 1
+        what = "replaced, the rollout is dropped and played anew"
+        self.log.warning("%s: %s", str(lost), what)
+        self.workers[number].kill()
+        key = [self.env_args["seed"], number, self.n_restarts[number]]
+        seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+        self.workers[number] = self._start(number, {**self.env_args, "seed": seed})
+
+    def close(self):
+        for worker in self.workers:
+            worker.ask_to_close()
+        for worker in self.workers:
+            worker.close()
+        self.workers = []
 
 
 class Worker:
@@ -49,10 +148,12 @@ class Worker:
     It ends when it is told to, and when this process is gone, however that ended.
     """
 
-    def __init__(self, make, number, inherited):
+    def __init__(self, make, number, inherited, timeout):
         context = worker_context()
-        self.number = number
+        self.number, self.timeout = number, timeout
+        self.n_pending = 0
         self.conn, remote = context.Pipe()
+        _limit_waiting(self.conn, timeout)
         if context.get_start_method() == "fork":
             inherited = [*inherited, self.conn]
         else:
@@ -65,6 +166,7 @@ class Worker:
 
     def send(self, method, *args):
         """Ask for `method(*args)`; its result is fetched by `receive`."""
+        self.n_pending += 1
         try:
             self.conn.send((method, args))
         except OSError:
@@ -72,25 +174,21 @@ class Worker:
 
     def receive(self):
         """The result; an exception of the worker's is raised here, with its text."""
+        self.n_pending -= 1
         try:
             failed, reply = self.conn.recv()
+        except BlockingIOError:
+            reason = f"did not answer for {self.timeout:g} seconds (worker_timeout)"
+            raise WorkerLost(self.number, reason) from None
         except (EOFError, OSError):
-            self._died()
+            self.process.join(timeout=1)
+            reason = f"died (exit code {self.process.exitcode})"
+            raise WorkerLost(self.number, reason) from None
         if failed:
             raise WorkerError(
                 f"environment worker {self.number} failed:\n{reply.rstrip()}"
             )
         return reply
-
-    def call(self, method, *args):
-        self.send(method, *args)
-        return self.receive()
-
-    def _died(self):
-        self.process.join(timeout=1)
-        raise WorkerError(
-            f"environment worker {self.number} died (exit code {self.process.exitcode})"
-        )
 
     def ask_to_close(self):
         try:
@@ -99,12 +197,33 @@ class Worker:
             pass  # it is gone already
 
     def close(self):
+        if self.conn.closed:
+            return  # killed
         # Unread replies could block it: a closed line ends it in any case.
         self.conn.close()
         self.process.join(timeout=_SECONDS_TO_CLOSE)
         if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+            self.kill()
+
+    def kill(self):
+        """End it at once, also one that is stopped, and free what it held here."""
+        self.conn.close()
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+
+
+def _limit_waiting(conn, seconds):
+    """No read or write waits longer, within a message either (not on Windows)."""
+    if not hasattr(socket, "AF_UNIX"):
+        return
+    whole, part = divmod(seconds, 1)
+    limit = struct.pack("ll", int(whole), int(part * 1e6))
+    family = socket.AF_UNIX, socket.SOCK_STREAM
+    line = socket.socket(*family, fileno=conn.fileno())
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        line.setsockopt(socket.SOL_SOCKET, option, limit)
+    line.detach()  # the descriptor stays the connection's
 
 
 def _serve(conn, make, inherited):

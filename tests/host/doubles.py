@@ -116,6 +116,8 @@ def make_args(**changes):
         target_update_interval=200,
         test_greedy=True,
         test_nepisode=4,
+        worker_restarts=3,
+        worker_timeout=60,
     )
     return SimpleNamespace(**{**args, **changes})
 

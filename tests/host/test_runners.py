@@ -1,8 +1,10 @@
 """Episode and parallel runner: what they write, count, log and leave behind."""
 
+import multiprocessing
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch as th
 
@@ -146,7 +148,7 @@ def test_a_workers_exception_arrives_with_its_traceback(make_runner):
     runner = make_runner(
         "parallel", batch_size_run=2, env_args={"seed": 0, "fail_at": 0}
     )
-    processes = [worker.process for worker in runner.workers]
+    processes = [worker.process for worker in runner.team.workers]
     with pytest.raises(WorkerError) as error:
         runner.run()
     assert "FileNotFoundError: the counting game lost its map" in str(error.value)
@@ -163,34 +165,87 @@ def test_an_environment_that_cannot_be_made(make_runner):
 def test_a_failure_is_reported_however_late_it_is_asked_for(make_runner):
     """The worker has failed and gone before the parent's next request."""
     runner = make_runner("parallel", env_args={"seed": 0, "fail_at": 0})
-    [worker] = runner.workers
-    worker.call("reset")
+    [worker] = runner.team.workers
+    worker.send("reset")
+    worker.receive()
     worker.send("step", [1, 1])
     worker.process.join(timeout=10)
+    worker.send("reset")
     with pytest.raises(WorkerError, match="lost its map"):
-        worker.call("reset")
+        worker.receive()
 
 
-def test_a_worker_that_dies_is_named(make_runner):
+@pytest.mark.parametrize("name", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_worker_is_replaced_and_the_rollout_played_anew(
+    make_runner, caplog, name
+):
+    runner = make_runner("parallel", batch_size_run=3, worker_timeout=0.5)
+    runner.run()
+    before, t_env = list(runner.team.workers), runner.t_env
+    os.kill(before[1].process.pid, name)
+    batch = runner.run()
+    lost = "died (exit code -9)" if name == signal.SIGKILL else "did not answer for 0.5"
+    [record] = [r.getMessage() for r in caplog.records if "replaced" in r.getMessage()]
+    assert f"environment worker 1 {lost}" in record
+    assert before[1].process not in multiprocessing.active_children()
+    after = runner.team.workers
+    assert (after[0], after[2]) == (before[0], before[2]) and after[1] != before[1]
+    # The others had begun their second episode: they play their third, all whole.
+    filled = batch["filled"].sum(dim=(1, 2)).tolist()
+    seeds = [args["seed"] for args in seeded({"seed": 0}, 3)]
+    for row in (0, 2):
+        length = episode_lengths(seeds[row], 3)[2]
+        check_episode(batch, row, length, seeds[row] % 4 + 2)
+    key = [0, 1, 1]  # the run's seed, the worker, its first replacement
+    seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+    check_episode(batch, 1, episode_lengths(seed, 1)[0], seed % 4)
+    assert runner.t_env == t_env + sum(filled) - 3
+
+
+def test_a_worker_lost_between_rollouts_is_replaced_for_its_state_too(make_runner):
     runner = make_runner("parallel", batch_size_run=2)
-    os.kill(runner.workers[1].process.pid, signal.SIGKILL)
-    with pytest.raises(WorkerError, match=r"worker 1 died \(exit code -9\)"):
+    os.kill(runner.team.workers[0].process.pid, signal.SIGKILL)
+    assert runner.env_states() == [None, None]
+    assert runner.team.n_restarts == [1, 0]
+
+
+def test_too_many_lost_workers_end_the_run(make_runner):
+    runner = make_runner("parallel", batch_size_run=2, worker_restarts=2)
+    for _ in range(2):
+        os.kill(runner.team.workers[1].process.pid, signal.SIGKILL)
         runner.run()
+    os.kill(runner.team.workers[1].process.pid, signal.SIGKILL)
+    processes = [worker.process for worker in runner.team.workers]
+    with pytest.raises(WorkerError, match="worker_restarts=2 were lost within 10 min"):
+        runner.run()
+    runner.close_env()
+    assert not any(process.is_alive() for process in processes)
+
+
+def test_replacing_workers_leaks_nothing(make_runner):
+    runner = make_runner("parallel", batch_size_run=2, worker_restarts=100)
+    held = []
+    for _ in range(10):
+        os.kill(runner.team.workers[0].process.pid, signal.SIGKILL)
+        runner.run()
+        held.append(len(os.listdir("/proc/self/fd")))
+    assert len(set(held)) == 1
+    assert len(multiprocessing.active_children()) == 2
 
 
 def test_workers_end_when_their_line_is_cut(make_runner):
     """As it is when the parent process is killed."""
     runner = make_runner("parallel", batch_size_run=2)
-    for worker in runner.workers:
+    for worker in runner.team.workers:
         worker.conn.close()
-    for worker in runner.workers:
+    for worker in runner.team.workers:
         worker.process.join(timeout=10)
         assert worker.process.exitcode == 0
 
 
 def test_closing_twice_is_harmless(make_runner):
     runner = make_runner("parallel", batch_size_run=2)
-    processes = [worker.process for worker in runner.workers]
+    processes = [worker.process for worker in runner.team.workers]
     runner.close_env()
     runner.close_env()
     assert [process.exitcode for process in processes] == [0, 0]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -214,12 +215,14 @@ class Diary(MultiAgentEnv):
 @pytest.fixture
 def shared_diary(monkeypatch):
     from wqmix.host.runners.shared_batch import SharedBatch
+    from wqmix.host.runners.worker import Limits
 
     monkeypatch.setitem(envs.REGISTRY, "diary", Diary)
     made = []
 
     def make(**env_args):
-        made.append(SharedBatch(3, "diary", env_args))
+        log = logging.getLogger("test")
+        made.append(SharedBatch(3, "diary", env_args, Limits(60, 3), log))
         return made[-1]
 
     yield make
@@ -258,9 +261,28 @@ def test_a_shared_copy_that_ended_waits_for_its_reset(shared_diary):
 
 def test_a_failing_game_is_reported_and_leaves_no_process(shared_diary):
     batch = shared_diary(seed=1, fail=True)
-    processes = [worker.process for worker in batch.workers]
+    processes = [worker.process for worker in batch.team.workers]
     batch.reset()
     with pytest.raises(WorkerError, match="the game is broken"):
         batch.step(np.ones((3, 2), dtype=int))
     batch.close()
     assert [process.is_alive() for process in processes] == [False] * 3
+
+
+@pytest.mark.parametrize("name", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_copy_is_replaced_and_its_rollout_played_anew(
+    setting, monkeypatch, name
+):
+    monkeypatch.delitem(envs.BATCH_REGISTRY, "predator_prey")
+    many = [*SMALL_PREY, "batch_size_run=3", "worker_timeout=0.5"]
+    vector = setting("vector", "predator_prey", *many)
+    vector.rollouts(False)
+    team, t_env = vector.runner.env.team, vector.runner.t_env
+    os.kill(team.workers[2].process.pid, name)
+    (played,) = vector.rollouts(False)
+    assert team.n_restarts == [0, 0, 1]
+    filled = played["filled"][..., 0]
+    lengths = filled.sum(dim=1) - 1
+    assert lengths.min() >= 1
+    assert th.equal(filled, (th.arange(10) <= lengths[:, None]).long())
+    assert vector.runner.t_env == t_env + lengths.sum()
