@@ -37,7 +37,7 @@ class NonFiniteError(HostError):
             f"{term} is {value} at environment step {t_env}; training stopped "
             "before this update (try a smaller lr, or look at the rewards)"
         )
-        self.term = term
+        self.terms = {term: value}
         self.t_env = t_env
 
 

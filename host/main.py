@@ -1,21 +1,20 @@
 """The command line: `python -m wqmix.host --config=qmix --env-config=matrix_game`.
 
 Exit codes: 0 done; 1 failed while running; 2 refused, with nothing written; 130 and 143
-interrupted by Ctrl-C and SIGTERM, with the results so far on disk.
+interrupted by Ctrl-C and SIGTERM, with the results so far and a checkpoint on disk.
 """
 
 import os
 import signal
 import sys
-import threading
 import warnings
-from contextlib import contextmanager
 
 from ..config.reading import one_line
 from .config import USAGE, load_config, parse_command_line
 from .errors import HostError, WorkerError
 from .run import run
 from .utils.logging import get_logger
+from .utils.signals import Terminated, sigterm_interrupts
 from .validation import validate
 
 with warnings.catch_warnings():
@@ -24,10 +23,6 @@ with warnings.catch_warnings():
     from sacred import SETTINGS, Experiment
 
     from .utils.results import ResultsObserver
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM; for sacred an interruption, as Ctrl-C is."""
 
 
 def main(argv=None):
@@ -48,23 +43,6 @@ def main(argv=None):
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0
-
-
-@contextmanager
-def sigterm_interrupts():
-    """SIGTERM raises Terminated inside the `with` block (in the main thread)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def terminate(signum, frame):
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def execute(config):

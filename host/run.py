@@ -10,15 +10,24 @@ from types import SimpleNamespace
 import numpy as np
 import torch as th
 
+from ..storage import manifest
 from .components.episode_buffer import ReplayBuffer
 from .components.transforms import OneHot
 from .controllers import REGISTRY as mac_REGISTRY
 from .errors import NonFiniteError
 from .learners import REGISTRY as le_REGISTRY
 from .runners import REGISTRY as r_REGISTRY
+from .utils import random_state
+from .utils.checkpoints import (
+    HOST_FILE,
+    RunFolder,
+    load_tensors,
+    nearest_step,
+    verify,
+)
 from .utils.logging import Logger, Progress
+from .utils.signals import stop_on_signal
 from .utils.timehelper import time_str
-from .validation import checkpoint_step
 
 
 def run(_run, config, _log):
@@ -50,6 +59,9 @@ def make_args(config, _log, run_id):
     moment = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     # With sacred's id: two runs may well start within the same second.
     args.unique_token = f"{args.name}__{moment}__{run_id}"
+    if args.resume:  # in the folder of the run that it continues
+        args.unique_token = os.path.basename(os.path.abspath(args.checkpoint_path))
+    args.identity = manifest.identity(config)
     return args
 
 
@@ -106,23 +118,18 @@ def build(args, logger, runner):
 
 def load_checkpoint(args, logger, runner, learner):
     """Load the step that `load_step` asks for, and count on from there."""
-    step = checkpoint_step(args.checkpoint_path, args.load_step)
+    step = nearest_step(args.checkpoint_path, args.load_step)
     path = os.path.join(args.checkpoint_path, str(step))
+    verify(path)
     logger.console_logger.info("Loading model from %s", path)
     learner.load_models(path)
     runner.t_env = step
-
-
-def save_checkpoint(args, logger, learner, t_env):
-    """Save under results/models/<run>/<step>; the folder appears once complete."""
-    path = os.path.join(
-        args.local_results_path, "models", args.unique_token, str(t_env)
-    )
-    partial_path = f"{path}.partial"
-    os.makedirs(partial_path, exist_ok=True)
-    learner.save_models(partial_path)
-    os.replace(partial_path, path)
-    logger.console_logger.info("Saved models to %s", path)
+    if not (args.resume or args.evaluate or args.save_replay):
+        logger.console_logger.warning(
+            "from this checkpoint come the learner and the step count alone; the "
+            "replay buffer, the episode count, random numbers, statistics and the "
+            "times of the next test and log start anew (resume=True: from it too)"
+        )
 
 
 def evaluate_sequential(args, logger, runner):
@@ -154,40 +161,142 @@ class Every:
 
 
 def train_sequential(args, logger, runner, buffer, learner):
-    """Roll out, store, update, test, save and log until `t_max`; then test and save."""
-    log = logger.console_logger
-    log.info("Beginning training for %s timesteps", args.t_max)
-    test_due = Every(args.test_interval)
-    save_due = Every(args.save_model_interval)
-    log_due = Every(args.log_interval, last=0)
-    progress = Progress(runner.t_env, args.t_max, log)
-    started, episode = time.time(), 0
-    try:
-        while runner.t_env <= args.t_max:
-            buffer.insert_episode_batch(runner.run(test_mode=False))
-            update(args, buffer, learner, runner, episode)
-            if test_due.is_due(runner.t_env):
-                run_tests(runner)
-            if args.save_model and save_due.is_due(runner.t_env):
-                save_checkpoint(args, logger, learner, runner.t_env)
-            episode += args.batch_size_run
-            if log_due.is_due(runner.t_env):
-                logger.log_stat("episode", episode, runner.t_env)
-                logger.print_recent_stats()
-            progress.update(runner.t_env)
-    except NonFiniteError:
-        save_checkpoint(args, logger, learner, runner.t_env)
-        raise
-    finally:
-        progress.close()
-    if test_due.last != runner.t_env:
-        run_tests(runner)
-    if args.save_model and save_due.last != runner.t_env:
-        save_checkpoint(args, logger, learner, runner.t_env)
-    if log_due.last != runner.t_env:
-        logger.log_stat("episode", episode, runner.t_env)
-        logger.print_recent_stats()
-    log.info("Finished training in %s", time_str(time.time() - started))
+    """Roll out, store, update, test, log and save until `t_max`."""
+    Training(args, logger, runner, buffer, learner).run()
+
+
+class Training:
+    """The loop, and all that it must know to go on where it ended."""
+
+    def __init__(self, args, logger, runner, buffer, learner):
+        self.args, self.logger, self.runner = args, logger, runner
+        self.buffer, self.learner = buffer, learner
+        self.log = logger.console_logger
+        self.episode = 0
+        self.due = {
+            "test": Every(args.test_interval),
+            "log": Every(args.log_interval, last=0),
+            "save": Every(args.save_model_interval),
+        }
+        self.saved_at = None
+        models = os.path.join(args.local_results_path, "models", args.unique_token)
+        path = args.checkpoint_path if args.resume else models
+        self.folder = RunFolder(path, args.keep_checkpoints, args.save_buffer, self.log)
+        if args.resume:
+            self._resume(os.path.join(path, str(runner.t_env)))
+
+    def run(self):
+        """Train until `t_max`, or until a signal asks for the end; test, log and save.
+
+        Raises:
+            KeyboardInterrupt: the signal's, once a checkpoint is saved.
+        """
+        self.log.info("Beginning training for %s timesteps", self.args.t_max)
+        started = time.time()
+        progress = Progress(self.runner.t_env, self.args.t_max, self.log)
+        with stop_on_signal() as stop:
+            try:
+                while self.runner.t_env <= self.args.t_max and not stop:
+                    self._step()
+                    progress.update(self.runner.t_env)
+            except NonFiniteError as error:
+                self._save_evidence(error)
+                raise
+            finally:
+                progress.close()
+            if not stop:
+                self._finish()
+            if stop:
+                self._save()
+                raise stop.interruption()
+        self.log.info("Finished training in %s", time_str(time.time() - started))
+
+    def _step(self):
+        """A rollout and its updates; then the state is one that can be saved."""
+        args, runner = self.args, self.runner
+        self.buffer.insert_episode_batch(runner.run(test_mode=False))
+        update(args, self.buffer, self.learner, runner, self.episode)
+        self.episode += args.batch_size_run
+        if self.due["test"].is_due(runner.t_env):
+            run_tests(runner)
+        if self.due["log"].is_due(runner.t_env):
+            self._log()
+        if args.save_model and self.due["save"].is_due(runner.t_env):
+            self._save()
+
+    def _finish(self):
+        """What the last step was not due for."""
+        t_env = self.runner.t_env
+        if self.due["test"].last != t_env:
+            self.due["test"].last = t_env
+            run_tests(self.runner)
+        if self.due["log"].last != t_env:
+            self.due["log"].last = t_env
+            self._log()
+        if self.args.save_model and self.due["save"].last != t_env:
+            self.due["save"].last = t_env
+            self._save()
+
+    def _log(self):
+        self.logger.log_stat("episode", self.episode, self.runner.t_env)
+        self.logger.print_recent_stats()
+
+    def _save(self):
+        t_env = self.runner.t_env
+        if self.saved_at == t_env:
+            return
+        self.saved_at = t_env
+        tests = self.logger.stats.get("test_return_mean")
+        self.folder.save(
+            self.learner,
+            t_env,
+            self.state_dict(),
+            self.buffer,
+            config=self.args.identity,
+            test_return=tests[-1][1] if tests else None,
+        )
+
+    def _save_evidence(self, error):
+        facts = {"t_env": error.t_env, "episode": self.episode, "terms": error.terms}
+        fields = {key: field.cpu() for key, field in error.batch.fields().items()}
+        self.folder.save_evidence(
+            self.learner,
+            self.runner.t_env,
+            {**facts, "batch": fields},
+            config=self.args.identity,
+        )
+
+    def state_dict(self):
+        """All but the learner's own and the buffer's episodes."""
+        return {
+            "episode": self.episode,
+            "due": {name: every.last for name, every in self.due.items()},
+            "runner": self.runner.state_dict(),
+            "logger": self.logger.state_dict(),
+            "episodes_added": self.buffer.episodes_added,
+            "random": random_state.state_dict(),
+        }
+
+    def _resume(self, path):
+        """Take over from a checkpoint, whose learner is loaded already."""
+        self.folder.lock()
+        facts, state = verify(path), load_tensors(os.path.join(path, HOST_FILE))
+        self.saved_at = state["runner"]["t_env"]
+        self.episode = state["episode"]
+        for name, last in state["due"].items():
+            self.due[name].last = last
+        self.runner.load_state_dict(state["runner"])
+        self.logger.load_state_dict(state["logger"])
+        if facts["buffer"]:
+            files = facts["buffer"]
+            self.folder.buffer_files.load(self.buffer, files, state["episodes_added"])
+        elif state["episodes_added"]:
+            self.log.warning(
+                "the checkpoint is without the replay buffer (save_buffer=False): "
+                "updates begin again after %s episodes",
+                self.args.batch_size,
+            )
+        random_state.load_state_dict(state["random"])  # last: nothing may draw after it
 
 
 def update(args, buffer, learner, runner, episode):
@@ -204,4 +313,8 @@ def update(args, buffer, learner, runner, episode):
             sample = sample[:, : sample.max_t_filled()]
             if sample.device != args.device:
                 sample.to(args.device)
-            learner.train(sample, runner.t_env, number)
+            try:
+                learner.train(sample, runner.t_env, number)
+            except NonFiniteError as error:
+                error.batch = sample
+                raise

@@ -182,6 +182,10 @@ class EpisodeBatch:
             for item in items
         )
 
+    def fields(self):
+        """Field name -> tensor, of the steps and of the episodes."""
+        return {**self.data.transition_data, **self.data.episode_data}
+
     def max_t_filled(self):
         """The number of time slots of the longest episode."""
         return int(self.data.transition_data["filled"].sum(1).max())
@@ -226,7 +230,10 @@ def _shape_at(tensor, index):
 
 
 class ReplayBuffer(EpisodeBatch):
-    """The latest `buffer_size` episodes, oldest overwritten first."""
+    """The latest `buffer_size` episodes, oldest overwritten first.
+
+    Episode number `n`, counted since the beginning, lies at `n % buffer_size`.
+    """
 
     def __init__(
         self,
@@ -246,8 +253,13 @@ class ReplayBuffer(EpisodeBatch):
             device=device,
         )
         self.buffer_size = buffer_size
-        self.buffer_index = 0
-        self.episodes_in_buffer = 0
+        self.count(0)
+
+    def count(self, episodes_added):
+        """Set how many episodes were ever added."""
+        self.episodes_added = episodes_added
+        self.buffer_index = episodes_added % self.buffer_size
+        self.episodes_in_buffer = min(episodes_added, self.buffer_size)
 
     def insert_episode_batch(self, ep_batch):
         """Copy episodes in, wrapping round at the end."""
@@ -261,8 +273,7 @@ class ReplayBuffer(EpisodeBatch):
         ts = slice(0, ep_batch.max_seq_length)
         self.update(ep_batch.data.transition_data, bs, ts, mark_filled=False)
         self.update(ep_batch.data.episode_data, bs)
-        self.episodes_in_buffer = max(self.episodes_in_buffer, end)
-        self.buffer_index = end % self.buffer_size
+        self.count(self.episodes_added + ep_batch.batch_size)
 
     def can_sample(self, batch_size):
         return self.episodes_in_buffer >= batch_size

@@ -1,6 +1,7 @@
 """Q-learning of decomposed joint values: IQL, VDN and QMIX."""
 
 import copy
+import os
 
 import torch as th
 from torch.optim import RMSprop
@@ -8,6 +9,9 @@ from torch.optim import RMSprop
 from ..errors import NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
 from ..utils.checkpoints import load_tensors
+
+TARGET = "target"  # the folder of what PyMARL's checkpoints leave out
+COUNTERS = ("last_target_update_episode", "last_episode", "log_stats_t")
 
 
 class QLearner:
@@ -35,7 +39,7 @@ class QLearner:
         self.optimiser = RMSprop(
             self.params, lr=args.lr, alpha=args.optim_alpha, eps=args.optim_eps
         )
-        self.last_target_update_episode = 0
+        self.last_target_update_episode = self.last_episode = 0
         self.log_stats_t = -args.learner_log_interval - 1
 
     def train(self, batch, t_env, episode_num):
@@ -60,6 +64,9 @@ class QLearner:
         self._check_finite(loss, grad_norm, t_env)
         self.optimiser.step()
 
+        if episode_num < self.last_episode:  # counted anew since a checkpoint
+            self.last_target_update_episode -= self.last_episode - episode_num
+        self.last_episode = episode_num
         since_update = episode_num - self.last_target_update_episode
         if since_update >= self.args.target_update_interval:
             self._update_targets()
@@ -135,16 +142,37 @@ class QLearner:
             self.target_mixer.cuda()
 
     def save_models(self, path):
+        """Write PyMARL's files, and what makes a resumed run exact."""
         self.mac.save_models(path)
         if self.mixer is not None:
             th.save(self.mixer.state_dict(), f"{path}/mixer.th")
         th.save(self.optimiser.state_dict(), f"{path}/opt.th")
+        os.makedirs(f"{path}/{TARGET}")
+        self.target_mac.save_models(f"{path}/{TARGET}")
+        state = {key: getattr(self, key) for key in COUNTERS}
+        if self.mixer is not None:
+            state["target_mixer"] = self.target_mixer.state_dict()
+        th.save(state, f"{path}/{TARGET}/q_learner.th")
 
     def load_models(self, path):
-        """Read what `save_models` wrote; the target networks become copies of it."""
+        """Read what `save_models` wrote.
+
+        Of another's checkpoint (PyMARL's QMIX, Weighted QMIX), which has no such target
+        networks, they become copies of the networks.
+        """
         self.mac.load_models(path)
         self.target_mac.load_state(self.mac)
         if self.mixer is not None:
             self.mixer.load_state_dict(load_tensors(f"{path}/mixer.th"))
             self.target_mixer.load_state_dict(self.mixer.state_dict())
         self.optimiser.load_state_dict(load_tensors(f"{path}/opt.th"))
+        if os.path.isdir(f"{path}/{TARGET}"):
+            self._load_targets(f"{path}/{TARGET}")
+
+    def _load_targets(self, path):
+        self.target_mac.load_models(path)
+        state = load_tensors(f"{path}/q_learner.th")
+        if self.mixer is not None:
+            self.target_mixer.load_state_dict(state["target_mixer"])
+        for key in COUNTERS:
+            setattr(self, key, state[key])

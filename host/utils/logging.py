@@ -5,6 +5,7 @@ import sys
 import time
 from collections import defaultdict
 
+import torch as th
 from tqdm import tqdm
 
 from .timehelper import time_left, time_str
@@ -48,6 +49,23 @@ class Logger:
         else:
             info[key].append(value)
             info[f"{key}_T"].append(t)
+
+    def state_dict(self):
+        """Everything logged so far: key -> steps and values."""
+        return {
+            key: [th.tensor(column, dtype=th.float64) for column in zip(*pairs)]
+            for key, pairs in self.stats.items()
+        }
+
+    def load_state_dict(self, state):
+        """Take what `state_dict` returned, for sacred too."""
+        info = {}
+        for key, (steps, values) in state.items():
+            steps, values = [int(t) for t in steps.tolist()], values.tolist()
+            self.stats[key] = list(zip(steps, values))
+            info[key], info[f"{key}_T"] = values, steps
+        if self._sacred_run is not None:
+            self._sacred_run.info = info
 
     def print_recent_stats(self):
         """The mean of each statistic's latest values, on the console."""

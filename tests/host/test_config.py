@@ -10,7 +10,7 @@ from wqmix.host import config as host_config
 from wqmix.host.config import CONFIG_DIR, load_config, parse_command_line
 from wqmix.host.errors import HostError
 from wqmix.host.main import main
-from wqmix.host.validation import checkpoint_step
+from wqmix.host.utils.checkpoints import nearest_step
 
 BASE = ["--config=qmix", "--env-config=matrix_game"]
 
@@ -214,14 +214,14 @@ def test_every_key_that_is_checked_for_size_has_a_default():
     assert checked <= set(config)
 
 
-def test_checkpoint_step(tmp_path):
+def test_nearest_step(tmp_path):
     for name in ("100", "2000", "30", "500.partial", "notes"):
         (tmp_path / name).mkdir()
     (tmp_path / "9000").write_text("a file")
-    steps = [checkpoint_step(str(tmp_path), step) for step in (0, 1, 90, 1100, 10**9)]
+    steps = [nearest_step(str(tmp_path), step) for step in (0, 1, 90, 1100, 10**9)]
     assert steps == [2000, 30, 100, 2000, 2000]
     with pytest.raises(HostError, match="no folder named by its step"):
-        checkpoint_step(str(tmp_path / "notes"), 0)
+        nearest_step(str(tmp_path / "notes"), 0)
 
 
 def test_the_configs_lie_beside_the_host():

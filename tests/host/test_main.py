@@ -94,9 +94,11 @@ def test_checkpoints(capsys):
     trained = run("t_max=45", "seed=1", *saving)[1]["test_return_mean"][-1]
     [models] = Path("results/models").iterdir()
     assert models.name.startswith("qmix__")
-    assert {path.name for path in models.iterdir()} == {"1", "21", "41", "46"}
+    steps = {path.name for path in models.iterdir() if path.name.isdigit()}
+    assert steps == {"1", "21", "41", "46"}
     names = {path.name for path in (models / "46").iterdir()}
-    assert names == {"agent.th", "mixer.th", "opt.th"}
+    pymarls = {"agent.th", "mixer.th", "opt.th"}
+    assert names == pymarls | {"target", "host.th", "manifest.json"}
     capsys.readouterr()
 
     loading = [f"checkpoint_path={models}", "seed=2"]
@@ -119,8 +121,9 @@ def test_a_checkpoint_that_is_damaged(capsys):
     capsys.readouterr()
     checkpoint = f"checkpoint_path={agent.parent.parent}"
     assert main(command("evaluate=True", checkpoint)) == 2
-    assert "error: cannot read checkpoint" in capsys.readouterr().err
-    assert record(latest(), "run.json")["status"] == "FAILED"
+    [line] = capsys.readouterr().err.splitlines()
+    assert "agent.th: has 7 bytes instead of" in line
+    assert latest().name == "1"  # nothing was written
 
 
 class DivergingEnv(CountingEnv):

@@ -1,0 +1,99 @@
+"""The replay buffer on disk: files of episodes, each written once."""
+
+import os
+import zipfile
+
+import numpy as np
+import torch as th
+
+from ...storage import manifest
+from ..errors import CheckpointError
+
+EPISODES_PER_FILE = 64
+_LEVEL = 3  # of zlib: as fast as 1 on observations, which are mostly zeros
+
+
+class BufferFiles:
+    """The files that hold a buffer's episodes, in a folder of their own.
+
+    A save writes only the episodes that came since the last one. A file is never
+    changed; it goes when no checkpoint names it any more (`clean`).
+
+    Attributes:
+        files: one entry for each: name, size and checksum, and which episodes it
+            holds: from number `first` up to `last`, counted since training began.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.files = []
+
+    def save(self, buffer):
+        """Write what is new in the buffer; returns the entries of all that it needs."""
+        os.makedirs(self.folder, exist_ok=True)
+        oldest = buffer.episodes_added - buffer.episodes_in_buffer
+        self.files = [file for file in self.files if file["last"] > oldest]
+        saved = self.files[-1]["last"] if self.files else oldest
+        for first in range(saved, buffer.episodes_added, EPISODES_PER_FILE):
+            last = min(first + EPISODES_PER_FILE, buffer.episodes_added)
+            self.files.append(self._write(buffer, first, last))
+        manifest.sync_folder(self.folder)
+        return list(self.files)
+
+    def _write(self, buffer, first, last):
+        partial = os.path.join(self.folder, "episodes.partial")
+        slots = th.arange(first, last) % buffer.buffer_size
+        with open(partial, "wb") as stream:
+            write_arrays(stream, _arrays(buffer, slots))
+            stream.flush()
+            os.fsync(stream.fileno())
+        checksum, size = manifest.sha256(partial), os.path.getsize(partial)
+        name = f"{first}-{last}-{checksum[:12]}.npz"
+        os.replace(partial, os.path.join(self.folder, name))
+        sums = {"bytes": size, "sha256": checksum}
+        return {"name": name, "first": first, "last": last, **sums}
+
+    def check(self, files):
+        """Refused, if one of these is absent or damaged."""
+        for file in files:
+            manifest.check(os.path.join(self.folder, file["name"]), file)
+
+    def load(self, buffer, files, added):
+        """Fill an empty buffer, to which `added` episodes had been added in all."""
+        self.files = list(files)
+        buffer.count(added)
+        oldest = added - buffer.episodes_in_buffer
+        for file in files:
+            path = os.path.join(self.folder, file["name"])
+            numbers = np.arange(file["first"], file["last"])
+            kept = numbers >= oldest
+            slots = th.from_numpy(numbers[kept] % buffer.buffer_size)
+            try:
+                with np.load(path, allow_pickle=False) as arrays:
+                    for key, field in buffer.fields().items():
+                        field[slots] = th.from_numpy(arrays[key][kept]).to(field.device)
+            except Exception as error:  # whatever a forged file makes of the reader
+                reason = (str(error) or type(error).__name__).splitlines()[0]
+                raise CheckpointError(
+                    f"{path}: not such a buffer ({reason})"
+                ) from error
+
+    def clean(self, names):
+        """Delete the files that are not among `names`, and leftovers."""
+        if os.path.isdir(self.folder):
+            for name in set(os.listdir(self.folder)) - set(names):
+                os.remove(os.path.join(self.folder, name))
+
+
+def write_arrays(stream, arrays):
+    """As numpy's savez_compressed, three times as fast."""
+    with zipfile.ZipFile(
+        stream, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL
+    ) as npz:
+        for key, array in arrays.items():
+            with npz.open(f"{key}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
+
+
+def _arrays(buffer, slots):
+    return {key: field[slots].cpu().numpy() for key, field in buffer.fields().items()}
