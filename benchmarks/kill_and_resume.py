@@ -1,0 +1,168 @@
+"""Runs that are killed with SIGKILL again and again against runs left alone.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.kill_and_resume --kills 20
+
+For each algorithm, runner and game: a run to its end; the same run killed at random
+moments and resumed each time with auto_resume=True. Parameters, optimiser, target
+networks, replay buffer, random numbers and all statistics must be the same to the last
+bit. Exit code 1 if not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, List
+
+import numpy as np
+import torch
+
+from wqmix.host.utils import checkpoints
+from wqmix.plugin import launcher
+from wqmix.storage import manifest, tensors
+
+ALGORITHMS = ("cw_qmix", "ow_qmix", "qmix")
+RUNNERS = {
+    "episode": ["runner=episode"],
+    "parallel": ["runner=parallel", "batch_size_run=2"],
+    "vector": ["runner=vector", "batch_size_run=4"],
+}
+GAMES = {
+    "matrix_game": ["t_max=800", "save_model_interval=20"],
+    "predator_prey": [
+        "t_max=2500",
+        "save_model_interval=60",
+        "env_args.world_shape=[4,4]",
+        "env_args.n_agents=2",
+        "env_args.n_prey=1",
+        "env_args.episode_limit=10",
+        "test_nepisode=4",
+        "test_interval=300",
+        "log_interval=300",
+        "runner_log_interval=50",
+        "learner_log_interval=50",
+    ],
+}
+COMMON = ["seed=1", "batch_size=8", "buffer_size=64", "rnn_hidden_dim=16"]
+COMMON += ["save_model=True", "save_buffer=True", "auto_resume=True", "use_cuda=False"]
+
+
+def fork(function: Callable[[], Any], quiet: str) -> int:
+    """Run a function in a child; it starts at once, all being imported."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.setsid()
+        log = os.open(quiet, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        code = function() or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    finally:
+        sys.stderr.flush()
+        os._exit(int(code))
+
+
+def killed_after(child: int, seconds: float) -> bool:
+    """Kill the child after some time; False if it had ended by itself before."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return True
+
+
+def outcome(results: Path) -> dict:
+    """All that the last checkpoint holds, and the last run's statistics."""
+    (folder,) = (results / "models").iterdir()
+    step = checkpoints.steps_in(str(folder))[-1]
+    last = folder / str(step)
+    found = {"step": step, "info": last_info(results)}
+    for path in sorted(last.rglob("*.th")):
+        found[str(path.relative_to(last))] = plain(tensors.load(str(path)))
+    episodes = {}
+    for file in manifest.verify(str(last))["buffer"]:
+        with np.load(folder / "buffer" / file["name"], allow_pickle=False) as arrays:
+            for number in range(file["first"], file["last"]):
+                at = number - file["first"]
+                fields = {key: arrays[key][at].tobytes() for key in arrays.files}
+                episodes[number] = fields
+    # Which files hold them may differ; the oldest file may hold some that are gone.
+    newest = sorted(episodes)[-64:]
+    found["buffer"] = {number: episodes[number] for number in newest}
+    return found
+
+
+def last_info(results: Path) -> str:
+    runs = [path for path in (results / "sacred").iterdir() if path.name.isdigit()]
+    return (max(runs, key=lambda path: int(path.name)) / "info.json").read_text()
+
+
+def plain(value: Any) -> Any:
+    """Nested containers without tensors, comparable by `==`."""
+    if torch.is_tensor(value):
+        return (str(value.dtype), tuple(value.shape), value.numpy().tobytes())
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(x) for x in value] if isinstance(value, (list, tuple)) else value
+
+
+def compare(words: List[str], kills: int, draw: random.Random) -> str:
+    """Return a line of the report; raises AssertionError where anything differs."""
+    folder = Path(tempfile.mkdtemp())
+    straight, killed, log = folder / "straight", folder / "killed", str(folder / "log")
+    began = time.monotonic()
+    child = fork(lambda: launcher.main([*words, f"local_results_path={straight}"]), log)
+    assert os.waitpid(child, 0)[1] == 0, Path(log).read_text()[-3000:]
+    seconds = time.monotonic() - began
+    again = [*words, f"local_results_path={killed}"]
+    count = saving = 0
+    while count < kills:
+        child = fork(lambda: launcher.main(again), log)
+        if not killed_after(child, draw.uniform(0.05, 0.05 + 2 * seconds / kills)):
+            break
+        count += 1
+        saving += bool(list(killed.rglob("*.partial")))
+    child = fork(lambda: launcher.main(again), log)
+    assert os.waitpid(child, 0)[1] == 0, Path(log).read_text()[-3000:]
+    one, other = outcome(straight), outcome(killed)
+    for name in one:
+        assert one[name] == other[name], f"{name} differs, see {folder}"
+    shutil.rmtree(folder)
+    return f"{count} kills, {saving} of them while saving, identical ({seconds:.1f} s)"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    draw, failed = random.Random(options.seed), False
+    for game, name, runner in itertools.product(GAMES, ALGORITHMS, RUNNERS):
+        words = [f"--config={name}", f"--env-config={game}", "with", *COMMON]
+        words += [*GAMES[game], *RUNNERS[runner]]
+        try:
+            line = compare(words, options.kills, draw)
+        except AssertionError as error:
+            line, failed = f"FAILED: {error}", True
+        print(f"{game} {name} {runner}: {line}", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
