@@ -36,9 +36,9 @@ RUNNERS = {
     "vector": ["runner=vector", "batch_size_run=4"],
 }
 GAMES = {
-    "matrix_game": ["t_max=800", "save_model_interval=20"],
+    "matrix_game": ["t_max=400", "save_model_interval=20"],
     "predator_prey": [
-        "t_max=2500",
+        "t_max=1500",
         "save_model_interval=60",
         "env_args.world_shape=[4,4]",
         "env_args.n_agents=2",
@@ -66,6 +66,8 @@ def fork(function: Callable[[], Any], quiet: str) -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
         code = function() or 0
+    except SystemExit as ended:
+        code = ended.code or 0
     except BaseException:
         sys.excepthook(*sys.exc_info())
         code = 1
@@ -133,7 +135,7 @@ def compare(words: List[str], kills: int, draw: random.Random) -> str:
     count = saving = 0
     while count < kills:
         child = fork(lambda: launcher.main(again), log)
-        if not killed_after(child, draw.uniform(0.05, 0.05 + 2 * seconds / kills)):
+        if not killed_after(child, draw.uniform(0.05, 1.5 + 2 * seconds / kills)):
             break
         count += 1
         saving += bool(list(killed.rglob("*.partial")))
@@ -150,10 +152,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--games", nargs="+", choices=GAMES, default=list(GAMES))
     options = parser.parse_args()
     torch.set_num_threads(1)
     draw, failed = random.Random(options.seed), False
-    for game, name, runner in itertools.product(GAMES, ALGORITHMS, RUNNERS):
+    for game, name, runner in itertools.product(options.games, ALGORITHMS, RUNNERS):
         words = [f"--config={name}", f"--env-config={game}", "with", *COMMON]
         words += [*GAMES[game], *RUNNERS[runner]]
         try:
