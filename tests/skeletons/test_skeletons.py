@@ -5,6 +5,7 @@ A skeleton fails where the real host does when a shim or a fact of its adapter i
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -40,10 +41,18 @@ class Ended:
     new: List[str]
 
 
-def run(name: str, checkout: Path, *words: str, command: tuple = ("-m", "wqmix")):
+def run(
+    name: str,
+    checkout: Path,
+    *words: str,
+    command: tuple = ("-m", "wqmix"),
+    edits: tuple = (),
+):
     """Run a skeleton's main in a folder with a space and a `=` in its path."""
     checkout = checkout / "a checkout = here"
-    root = SKELETONS[name].write(checkout)
+    skeleton = SKELETONS[name]
+    skeleton = dataclasses.replace(skeleton, edits=(*skeleton.edits, *edits))
+    root = skeleton.write(checkout)
     before = set(checkout.rglob("*"))
     script = ["-m", f"{name}.main"] if root.name == name else ["src/main.py"]
     noted = checkout.parent / "report.json"
@@ -234,6 +243,44 @@ def test_a_mistake_is_one_line(
     assert ended.code == 2
     assert message in ended.output and "Traceback" not in ended.output
     assert ended.new == []
+
+
+IMAGES = (  # a controller that encodes them, as PyMARLzoo+ has
+    ("envs/own_game.py", '"obs_shape": 2', '"obs_shape": (3, 8, 8)'),
+    (
+        "controllers/basic_controller.py",
+        "    def select_actions(",
+        "    def _get_input_shape(self, scheme):\n        return 4\n\n"
+        "    def select_actions(",
+    ),
+)
+SEVEN_OUTPUTS = (
+    (
+        "modules/agents/rnn_agent.py",
+        "    pass\n",
+        "    def __init__(self, input_shape, args):\n"
+        "        args.n_actions, n_actions = 7, args.n_actions\n"
+        "        super().__init__(input_shape, args)\n"
+        "        args.n_actions = n_actions\n",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "name, edits, message",
+    [
+        ("pymarlzooplus", IMAGES, "observations of shape (3, 8, 8) are images"),
+        ("pymarl", SEVEN_OUTPUTS, "gives values of shape (1, 2, 7), not"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_before_the_first_episode(
+    name: str, edits: tuple, message: str, tmp_path: Path
+) -> None:
+    words = ["--config=cw_qmix", "--env-config=own_game", "with"]
+    ended = run(name, tmp_path, *words, edits=edits)
+    assert ended.code == 2 and ended.status == "FAILED"
+    assert ended.output.count("wqmix: error: ") == 1 and message in ended.output
+    assert ended.new == ["results"]
 
 
 # Workers ------------------------------------------------------------------------------
