@@ -75,8 +75,10 @@ def load(
         stems = _check_complete(path, modules) if is_ours else _foreign(path, modules)
         loaded = {stem: read(os.path.join(path, f"{stem}.th")) for stem in stems}
         state = read(os.path.join(path, STATE_FILE)) if is_ours else None
-        if _exists(path, "agent"):  # refuse a hostile one before the host loads it
-            read(os.path.join(path, "agent.th"))
+        # What only hosts load: a hostile one is refused before they do.
+        for stem in ("agent", "opt") if is_ours else ("agent",):
+            if _exists(path, stem):
+                read(os.path.join(path, f"{stem}.th"))
     for stem, content in loaded.items():
         _load_into(modules[stem], content, os.path.join(path, f"{stem}.th"))
     _load_controller(mac, path)

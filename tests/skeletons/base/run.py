@@ -47,6 +47,14 @@ def run_sequential(args, logger, train):
     runner.setup(scheme, groups, onehot, mac)
     learner = le_REGISTRY[args.learner](mac, buffer.scheme, logger, args)
     report = Report(learner, mac)
+    if args.save_to:
+        learner.save_models(args.save_to)
+    for folder in filter(None, args.try_to_load.split(os.pathsep)):
+        try:
+            learner.load_models(folder)
+            report.loaded[folder] = 0
+        except SystemExit as end:
+            report.loaded[folder] = end.code
     episode = 0
     while runner.t_env <= args.t_max:
         buffer.insert_episode_batch(runner.run(test_mode=False))

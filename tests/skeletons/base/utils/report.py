@@ -11,6 +11,7 @@ class Report:
     def __init__(self, learner, mac):
         self.learner, self.mac = learner, mac
         self.returned, self.copied, self.modes = [], [], []
+        self.loaded = {}
         self.target = self._target()
         forward = mac.agent.forward
 
@@ -41,6 +42,7 @@ class Report:
             "mixer_module": type(self.learner.mixer).__module__,
             "returned": self.returned,
             "copied": self.copied,
+            "loaded": self.loaded,
             "modes": sorted(set(self.modes)),
             "losses": [value for _, value in logger.stats["loss"]],
             "modules": [
