@@ -90,9 +90,9 @@ def killed_after(child: int, seconds: float) -> bool:
 
 def outcome(results: Path) -> dict:
     """All that the last checkpoint holds, and the last run's statistics."""
-    (folder,) = (results / "models").iterdir()
-    step = checkpoints.steps_in(str(folder))[-1]
-    last = folder / str(step)
+    step = furthest(results)
+    (last,) = (results / "models").glob(f"*/{step}")
+    folder = last.parent
     found = {"step": step, "info": last_info(results)}
     for path in sorted(last.rglob("*.th")):
         found[str(path.relative_to(last))] = plain(tensors.load(str(path)))
@@ -107,6 +107,12 @@ def outcome(results: Path) -> dict:
     newest = sorted(episodes)[-64:]
     found["buffer"] = {number: episodes[number] for number in newest}
     return found
+
+
+def furthest(results: Path) -> int:
+    """The last step saved; a run killed before its first leaves a folder with none."""
+    runs = (results / "models").glob("*")
+    return max((s for run in runs for s in checkpoints.steps_in(str(run))), default=0)
 
 
 def last_info(results: Path) -> str:
@@ -127,25 +133,28 @@ def compare(words: List[str], kills: int, draw: random.Random) -> str:
     """Return a line of the report; raises AssertionError where anything differs."""
     folder = Path(tempfile.mkdtemp())
     straight, killed, log = folder / "straight", folder / "killed", str(folder / "log")
-    began = time.monotonic()
+    began = time.monotonic()  # a run's start takes some seconds; then it is killed
     child = fork(lambda: launcher.main([*words, f"local_results_path={straight}"]), log)
     assert os.waitpid(child, 0)[1] == 0, Path(log).read_text()[-3000:]
     seconds = time.monotonic() - began
     again = [*words, f"local_results_path={killed}"]
     count = saving = 0
+    steps = set()
     while count < kills:
         child = fork(lambda: launcher.main(again), log)
-        if not killed_after(child, draw.uniform(0.05, 1.5 + 2 * seconds / kills)):
+        if not killed_after(child, draw.uniform(0.05, 3 + 2 * seconds / kills)):
             break
         count += 1
         saving += bool(list(killed.rglob("*.partial")))
+        steps.add(furthest(killed))
     child = fork(lambda: launcher.main(again), log)
     assert os.waitpid(child, 0)[1] == 0, Path(log).read_text()[-3000:]
     one, other = outcome(straight), outcome(killed)
     for name in one:
         assert one[name] == other[name], f"{name} differs, see {folder}"
     shutil.rmtree(folder)
-    return f"{count} kills, {saving} of them while saving, identical ({seconds:.1f} s)"
+    resumed = f"resumed from {len(steps - {0})} different steps"
+    return f"{count} kills, {saving} of them while saving; {resumed}; identical"
 
 
 def main() -> int:

@@ -7,11 +7,12 @@ interrupted by Ctrl-C and SIGTERM, with the results so far and a checkpoint on d
 import os
 import signal
 import sys
+import tempfile
 import warnings
 
 from ..config.reading import one_line
 from .config import USAGE, load_config, parse_command_line
-from .errors import HostError, WorkerError
+from .errors import ConfigError, HostError, WorkerError
 from .run import run
 from .utils.logging import get_logger
 from .utils.signals import Terminated, sigterm_interrupts
@@ -54,6 +55,13 @@ def execute(config):
     experiment.logger = get_logger()
     experiment.add_config(config)
     results = os.path.join(config["local_results_path"], "sacred")
+    try:
+        os.makedirs(results, exist_ok=True)
+        with tempfile.TemporaryFile(dir=results):
+            pass
+    except OSError as error:
+        reason = f"nothing can be written in {results} ({error.strerror})"
+        raise ConfigError(f"local_results_path: {reason}") from error
     # Not the constructor: in sacred 0.7 it takes four folders.
     experiment.observers.append(ResultsObserver.create(results))
 

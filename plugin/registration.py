@@ -92,7 +92,19 @@ def _build(
     learner = LEARNERS[name](mac, scheme, logger, ours)
     for method in GUARDED:
         setattr(learner, method, or_one_line(getattr(learner, method)))
+    if host.not_restored and not getattr(args, "evaluate", False):
+        learner.load_models = followed_by_note(learner.load_models, host)
     return learner
+
+
+def followed_by_note(load: Callable[[str], None], host: HostAdapter) -> Callable:
+    """Wrap `load_models`: say once what the host itself does not restore."""
+
+    def loaded(path: str) -> None:
+        load(path)
+        note(f"{path} is loaded; {host.title} does not restore {host.not_restored}")
+
+    return loaded
 
 
 def check_scheme(host: HostAdapter, scheme: Any) -> None:

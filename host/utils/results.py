@@ -5,6 +5,8 @@ import time
 
 from sacred.observers import FileStorageObserver
 
+from .logging import get_logger
+
 
 class ResultsObserver(FileStorageObserver):
     """Sacred's files, but info.json is written less often as it grows.
@@ -17,13 +19,33 @@ class ResultsObserver(FileStorageObserver):
 
     SHARE = 1 / 500
     _info_cost, _info_time, _info_is_pending = 0.0, 0.0, False
+    _has_failed = False
 
     def heartbeat_event(self, info, captured_out, beat_time, result):
+        try:
+            self._beat(info, captured_out, beat_time, result)
+        except OSError as error:
+            self._info_is_pending = True
+            self._complain(error)
+        finally:
+            self.info = info
+
+    def _complain(self, error):
+        """Say once what sacred would say, with a traceback, at each event."""
+        if not self._has_failed:
+            get_logger().error(
+                "cannot write the results in %s (%s): training goes on, and so does "
+                "trying",
+                self.dir,
+                error,
+            )
+        self._has_failed = True
+
+    def _beat(self, info, captured_out, beat_time, result):
         since = time.monotonic() - self._info_time
         is_due = since * self.SHARE >= self._info_cost
         self._info_is_pending = bool(info) and not is_due
         super().heartbeat_event(info if is_due else {}, captured_out, beat_time, result)
-        self.info = info
 
     def save_json(self, obj, filename):
         started = time.thread_time()
@@ -34,18 +56,20 @@ class ResultsObserver(FileStorageObserver):
             self._info_cost = time.thread_time() - started
             self._info_time, self._info_is_pending = time.monotonic(), False
 
-    def _write_pending_info(self):
-        if self._info_is_pending:
-            self.save_json(self.info, "info.json")
+    def _end(self, event, *args, **kwargs):
+        """Write what is pending, then what sacred writes at the end."""
+        try:
+            if self._info_is_pending:
+                self.save_json(self.info, "info.json")
+            event(*args, **kwargs)
+        except OSError as error:
+            self._complain(error)
 
     def completed_event(self, *args, **kwargs):
-        self._write_pending_info()
-        super().completed_event(*args, **kwargs)
+        self._end(super().completed_event, *args, **kwargs)
 
     def interrupted_event(self, *args, **kwargs):
-        self._write_pending_info()
-        super().interrupted_event(*args, **kwargs)
+        self._end(super().interrupted_event, *args, **kwargs)
 
     def failed_event(self, *args, **kwargs):
-        self._write_pending_info()
-        super().failed_event(*args, **kwargs)
+        self._end(super().failed_event, *args, **kwargs)

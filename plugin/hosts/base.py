@@ -54,6 +54,7 @@ class HostAdapter:
             imported; a stand-in takes their place when one is absent.
         steps_as_gymnasium: its runners take five values from an environment's `step`.
         results_beside_main: it writes results beside the outermost frame's file.
+        not_restored: what training that goes on from a checkpoint starts anew.
     """
 
     name = ""
@@ -70,6 +71,11 @@ class HostAdapter:
     replaced: Mapping[str, Tuple[str, ...]] = {}
     steps_as_gymnasium = False
     results_beside_main = False
+    not_restored = (
+        "the replay buffer, the episode count, random numbers, logged statistics and "
+        "the times of the next test, log and save (its step count, and with it epsilon, "
+        "is the folder's number)"
+    )
 
     # Layout -------------------------------------------------------------------------
 

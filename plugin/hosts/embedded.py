@@ -15,6 +15,7 @@ class Embedded(HostAdapter):
     title = "the embedded host"
     about = "wqmix.host, shipped with this package: no checkout needed"
     package = "wqmix.host"
+    not_restored = ""  # with resume=True nothing; without, it says so itself
 
     def missing(self, root: Path) -> List[str]:
         """This host is where it was installed, nowhere else."""

@@ -92,3 +92,26 @@ def test_a_write_that_fails_leaves_the_last_file_whole(
     with pytest.raises(OSError):
         observer.save_json({"loss": [1.0, 2.0]}, "info.json")
     assert written(tmp_path) == {"loss": [1.0]}
+
+
+def test_a_disk_that_fills_up_is_told_once(observer, clock, tmp_path, monkeypatch):
+    """A heartbeat that cannot write neither ends sacred's nor the run; later ones do."""
+    said = []
+    monkeypatch.setattr(
+        results.get_logger(), "error", lambda *words: said.append(words)
+    )
+    beat(observer, {"loss": [1.0]})
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json, "dump", full)
+        for n in (2, 3):
+            clock.now += 10
+            beat(observer, {"loss": [1.0] * n})
+        observer.interrupted_event(NOW, "INTERRUPTED")
+    assert len(said) == 1 and "No space left" in said[0][0] % said[0][1:]
+    assert written(tmp_path) == {"loss": [1.0]}
+    observer.completed_event(NOW, "result")
+    assert written(tmp_path) == {"loss": [1.0] * 3}

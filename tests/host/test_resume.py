@@ -246,6 +246,16 @@ def test_a_full_disk_is_told_once_and_training_goes_on():
     assert not [name for name in os.listdir(folder) if name.endswith(".partial")]
 
 
+def test_results_that_cannot_be_written_are_one_message(monkeypatch, capsys):
+    def read_only(**_):
+        raise PermissionError(30, "Read-only file system")
+
+    monkeypatch.setattr("wqmix.host.main.tempfile.TemporaryFile", read_only)
+    assert main(command("t_max=5")) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("written in results/sacred (Read-only file system)")
+
+
 def test_random_state():
     saved = json.loads(json.dumps(flat(random_state.state_dict())))
     state = random_state.state_dict()

@@ -113,7 +113,7 @@ def build(monkeypatch: pytest.MonkeyPatch, fails: str = "", scheme: object = SCH
     module = ModuleType("wqmix.learners")
     module.LEARNERS = {"wqmix_learner": Learner}
     monkeypatch.setitem(sys.modules, "wqmix.learners", module)
-    host = SimpleNamespace(title="some host", host_settings=lambda config: config)
+    host = SimpleNamespace(not_restored="", title="some host", host_settings=lambda config: config)
     registry = learners()
     registration.register_in(registry, host, KEYS)
     args = SimpleNamespace(fails=fails)
@@ -183,3 +183,13 @@ def test_a_fork_registers_us_itself(tmp_path: Path) -> None:
     ended = python("src/main.py", *own, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert report(tmp_path)["learners"] == sorted(["q_learner", *our_learners()])
+
+
+def test_what_the_host_does_not_restore_is_said(capsys):
+    loaded = []
+    load = registration.followed_by_note(loaded.append, PYMARL)
+    load("models/7")
+    assert loaded == ["models/7"]
+    [line] = capsys.readouterr().err.splitlines()
+    assert "models/7 is loaded; PyMARL does not restore the replay buffer, " in line
+    assert HOSTS["embedded"].not_restored == ""
