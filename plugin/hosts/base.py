@@ -73,8 +73,8 @@ class HostAdapter:
     results_beside_main = False
     not_restored = (
         "the replay buffer, the episode count, random numbers, logged statistics and "
-        "the times of the next test, log and save (its step count, and with it epsilon, "
-        "is the folder's number)"
+        "the times of the next test, log and save (its step count, and so epsilon, is "
+        "the folder's number)"
     )
 
     # Layout -------------------------------------------------------------------------

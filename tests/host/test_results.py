@@ -95,7 +95,7 @@ def test_a_write_that_fails_leaves_the_last_file_whole(
 
 
 def test_a_disk_that_fills_up_is_told_once(observer, clock, tmp_path, monkeypatch):
-    """A heartbeat that cannot write neither ends sacred's nor the run; later ones do."""
+    """A heartbeat that cannot write ends nothing; later ones write."""
     said = []
     monkeypatch.setattr(
         results.get_logger(), "error", lambda *words: said.append(words)

@@ -113,7 +113,9 @@ def build(monkeypatch: pytest.MonkeyPatch, fails: str = "", scheme: object = SCH
     module = ModuleType("wqmix.learners")
     module.LEARNERS = {"wqmix_learner": Learner}
     monkeypatch.setitem(sys.modules, "wqmix.learners", module)
-    host = SimpleNamespace(not_restored="", title="some host", host_settings=lambda config: config)
+    host = SimpleNamespace(
+        not_restored="", title="some host", host_settings=lambda config: config
+    )
     registry = learners()
     registration.register_in(registry, host, KEYS)
     args = SimpleNamespace(fails=fails)

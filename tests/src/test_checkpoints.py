@@ -232,7 +232,7 @@ def damaged(folder, count, seed=0):
 
 
 def test_every_flipped_byte_and_every_cut_is_refused(tmp_path):
-    """A sample; `WQMIX_DAMAGE` says how many (docs/reliability.md: 20,000)."""
+    """A sample; `WQMIX_DAMAGE` says how many (docs/reliability.md: 2,000)."""
     learner = make_learner()
     train(learner, range(2))
     learner.save_models(str(tmp_path / "0"))
