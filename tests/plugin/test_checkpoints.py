@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,18 @@ def test_ours_resumed(tmp_path: Path) -> None:
     ended = launch(tmp_path, "--config=cw_qmix", GAME, *SHORT, *again)
     assert ended.returncode == 0, ended.stderr
     assert max(int(p.name) for p in models.iterdir() if p.name.isdigit()) == 61
+
+
+@pytest.mark.slow
+def test_killed_while_saving() -> None:
+    """Ten times; the benchmark's own 200 are in docs/reliability.md."""
+    words = [sys.executable, "-W", "ignore", "-m", "benchmarks.kill_while_saving"]
+    done = subprocess.run(
+        [*words, "--kills", "10"],
+        cwd=str(Path(__file__).resolve().parents[2]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "10 times the newest loaded" in done.stdout
