@@ -1,21 +1,24 @@
 """`wqmix doctor [src/main.py]`: does it work in this checkout, and if not, why not.
 
 Each algorithm runs two episodes and one training step in a process of its own, started
-as the launcher starts it but for two things: sacred records into a temporary folder,
-and the first training step is the end. Of variants, which name no learner of their own,
-only the settings are checked.
+as the launcher starts it but for two things: what it writes goes to a temporary folder,
+and the first training step is the end. The processes are forked where they can be, so
+that torch and sacred are imported once. Of variants, which name no learner of their
+own, only the settings are checked.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import importlib
+import multiprocessing
 import os
 import platform
-import subprocess
-import sys
 import tempfile
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, List
 
@@ -23,8 +26,14 @@ from ..errors import WQMixError
 from . import command_line, detect, registration, shims
 from .configs import OUR_CONFIGS, ConfigFiles, read_yaml
 from .hosts import HostAdapter
+from .hosts.base import read_text
+from .notes import note
 
+CAN_FORK = "fork" in multiprocessing.get_all_start_methods()
+PROCESSES = multiprocessing.get_context("fork" if CAN_FORK else "spawn")
+IMPORTED_ONCE = ("torch", "sacred.observers")
 TRAINED = "wqmix doctor: one training step done"
+OUTPUT = "output.txt"
 SECONDS = 60  # for a busy machine; a quiet one needs ten in all
 SMALL_RUN = (
     "runner=episode batch_size_run=1 batch_size=2 buffer_size=8 t_max=500 "
@@ -52,8 +61,6 @@ def main(argv: List[str]) -> int:
     """Print the table; return 0 if all is well, else 1 (2: a wrong argument)."""
     arguments = parse(argv)
     try:
-        if arguments.child is not None:
-            return child(arguments.child)
         rows = examine(arguments)
     except WQMixError as error:
         rows = [Row("host", "not found", str(error))]
@@ -76,7 +83,6 @@ def parse(argv: List[str]) -> argparse.Namespace:
     parser.add_argument(
         "--env-config", default="matrix_game", help="the game (default: %(default)s)"
     )
-    parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 
@@ -92,17 +98,23 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
     ours = files.ours()
     algorithms = [host.aliases.get("qmix", "qmix"), *filter(names_learner, ours)]
     prefix = ["--host", arguments.host] if arguments.host else []
-    runs = [
-        Run.start([*prefix, *start], name, arguments.env_config) for name in algorithms
-    ]
+    game = arguments.env_config
     rows = [
         Row("host", f"{host.title}, in {target.root}"),
         Row("versions", versions()),
         Row("shims", shim_names(host, target)),
         Row("names", taken_names(files)),
     ]
-    rows += [config_row(files, name, arguments.env_config) for name in ours]
-    return rows + [run.row() for run in runs]
+    rows += [config_row(files, name, game) for name in ours]
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sacred's, about pkg_resources
+        for module in IMPORTED_ONCE:
+            importlib.import_module(module)
+    with tempfile.TemporaryDirectory(prefix="wqmix-doctor-") as name:
+        folder, words = Path(name), [*prefix, *start]
+        runs = [Run.start(words, each, game, folder / each) for each in algorithms]
+        return rows + [run.row() for run in runs]
 
 
 def names_learner(name: str) -> bool:
@@ -161,33 +173,30 @@ class Run:
     algorithm: str
     env_config: str
     process: Any
+    folder: Path
 
     @classmethod
-    def start(cls, target: List[str], algorithm: str, env_config: str) -> Run:
-        """Start it; all children run side by side."""
-        command = [sys.executable, "-m", "wqmix", "doctor", "--child", *target]
-        command += [f"--config={algorithm}", f"--env-config={env_config}"]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(
-            [*command, "with", *SMALL_RUN],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=environment,
+    def start(
+        cls, target: List[str], algorithm: str, env_config: str, folder: Path
+    ) -> Run:
+        """Start it; all children run side by side, each with a folder to write to."""
+        folder.mkdir()
+        words = [*target, f"--config={algorithm}", f"--env-config={env_config}"]
+        process = PROCESSES.Process(
+            target=child, args=([*words, "with", *SMALL_RUN], str(folder))
         )
-        return cls(algorithm, env_config, process)
+        process.start()
+        return cls(algorithm, env_config, process, folder)
 
     def row(self) -> Row:
         """Wait for its end and say how it went."""
         what = f"{self.algorithm} on {self.env_config}"
-        try:
-            output = self.process.communicate(timeout=SECONDS)[0].decode(
-                "utf-8", "replace"
-            )
-        except subprocess.TimeoutExpired:
+        self.process.join(SECONDS)
+        if self.process.is_alive():
             self.process.kill()
-            self.process.communicate()
+            self.process.join()
             return Row("train", what, f"no training step within {SECONDS} s")
+        output = read_text(self.folder / OUTPUT)
         if TRAINED in output:
             return Row("train", f"{what}: two episodes, one training step")
         return Row("train", what, remedy(output))
@@ -204,14 +213,25 @@ def remedy(output: str) -> str:
     return next(f"{reason}: {advice}" for sign, advice in REMEDIES if sign in reason)
 
 
-def child(argv: List[str]) -> int:
-    """Run a target through the launcher until its first training step."""
+def child(argv: List[str], folder: str) -> None:
+    """Run a target through the launcher until its first training step.
+
+    All that is printed goes to a file in `folder`, as do temporary files.
+    """
     from . import launcher
 
-    with tempfile.TemporaryDirectory(prefix="wqmix-doctor-") as folder:
-        record_into(folder)
+    with open(os.path.join(folder, OUTPUT), "wb") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    tempfile.tempdir = folder
+    record_into(os.path.join(folder, "results"))
+    leave = os._exit
+    try:
         launcher.launch(launcher.parse(argv), then=end_after_training)
-    return 1
+    except WQMixError as error:
+        note(f"error: {error}")
+    finally:
+        os._exit = leave  # from the shim: a fork must not return from its end
 
 
 def record_into(folder: str) -> None:
