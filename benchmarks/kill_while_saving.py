@@ -72,9 +72,7 @@ def main() -> int:
             assert killed_after(child, draw.uniform(0.01, 0.4)), Path(log).read_text()
             partial += bool(list(folder.glob("*.partial")))
             loadable += check(folder, runner)
-    print(
-        f"{options.kills} kills, {partial} left a partial folder; {loadable} loadable"
-    )
+    print(f"{options.kills} kills, {partial} left a partial folder; {loadable} loaded")
     return int(loadable != options.kills)
 
 

@@ -64,4 +64,4 @@ def test_killed_while_saving() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert "10 times the newest loaded" in done.stdout
+    assert "; 10 loaded" in done.stdout
