@@ -1,5 +1,6 @@
 """Episode and parallel runner: what they write, count, log and leave behind."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -228,8 +229,9 @@ def test_replacing_workers_leaks_nothing(make_runner):
     for _ in range(10):
         os.kill(runner.team.workers[0].process.pid, signal.SIGKILL)
         runner.run()
+        gc.collect()  # what other tests left open would close at any moment
         held.append(len(os.listdir("/proc/self/fd")))
-    assert len(set(held)) == 1
+    assert len(set(held[1:])) == 1, held  # the first one may open what is kept
     assert len(multiprocessing.active_children()) == 2
 
 
