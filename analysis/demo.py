@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--game", nargs="+", default=["paper"], metavar="NAME")
     add("--method", nargs="+", default=[], help="configs; default: " + str(METHODS))
-    add("--seeds", type=int, default=5, help="seeds 0 … N−1 (default 5)")
+    add("--seeds", type=int, default=4, help="seeds 0 … N−1 (default 4)")
     add("--updates", type=int, default=UPDATES, help="gradient updates (default 3000)")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
     add("--out", default="results/demo", help="folder for figures and CSV files")
