@@ -22,6 +22,8 @@ PACKAGES = [
 ]
 PLOTS = ["matplotlib>=3.5"]
 THEORY = ["scipy>=1.8"]
+# rliable breaks with a newer pandas, through arch.
+ANALYSIS = PLOTS + THEORY + ["rliable>=1.2,<1.3", "arch>=5.3,<8", "pandas<3"]
 TEST = ["pytest>=7", "pytest-xdist>=3", "hypothesis>=6"]
 
 setup(
@@ -46,6 +48,9 @@ setup(
     extras_require={
         "plots": PLOTS,
         "theory": THEORY + PLOTS,
+        "analysis": ANALYSIS,
+        "ray": ["ray>=2.7"],
+        "slurm": ["submitit>=1.5"],
         "tensorboard": ["tensorboardX>=2.6"],
         "test": TEST + PLOTS + THEORY,
     },

@@ -29,16 +29,20 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
     ),
     "theory": ({"config"}, {"numpy", "scipy", "matplotlib"}),
     "analysis": (
-        {"src", "host", "theory"},
-        {"torch", "numpy", "matplotlib", "tqdm", "yaml"},
+        {"src", "host", "theory", "config"},
+        {
+            *("torch", "numpy", "matplotlib", "tqdm", "yaml"),
+            *("scipy", "rliable", "ray", "submitit"),
+        },
     ),
 }
 # Inside functions only: the front door reaches the plugin; the plugin offers the
-# embedded host's games to other hosts.
+# embedded host's games to other hosts; a sweep is checked as its runs will be.
 LAZILY = {
     "src/__init__.py": "plugin",
     "src/__main__.py": "plugin",
     "plugin/environments.py": "host",
+    "analysis/sweep/check.py": "plugin",
 }
 STDLIB = getattr(sys, "stdlib_module_names", None)
 

@@ -1,0 +1,1 @@
+"""`wqmix sweep`: algorithms × environments × seeds × settings."""

@@ -1,0 +1,133 @@
+"""Every run once: started, watched, tried again if its worker is lost, told of."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from pathlib import Path
+from typing import Any, Deque, List, Set, Tuple
+
+from .engines import End
+from .ledger import Ledger
+from .plan import Plan, Run
+from .progress import Progress
+
+PAUSE = 0.5
+# Another machine's files may appear late, and a lost worker's run end late.
+SECONDS_UNTIL_SEEN = 10.0
+SECONDS_AFTER_A_LOSS = 5.0
+WAITING, RUNNING, DONE, FAILED = "waiting", "running", "completed", "FAILED"
+_ERRORS = ("error:", "wqmix: error:")
+_LAST = 20_000
+
+
+class Watched:
+    """A run as the table shows it."""
+
+    def __init__(self, run: Run, logs: Path) -> None:
+        self.run, self.state = run, WAITING
+        self.log = logs / f"{run.name}.log"
+        self.attempts, self.reason = 0, ""
+        self.progress = Progress(self.log, run.t_max)
+
+
+class Sweep:
+    """Runs of a plan on an engine.
+
+    Attributes:
+        watched: all runs that were not completed before.
+        finished: how many were.
+    """
+
+    def __init__(self, plan: Plan, engine: Any, ledger: Ledger, table: Any) -> None:
+        self._engine, self._ledger, self._table = engine, ledger, table
+        self._retries = plan.retries
+        completed = ledger.completed()
+        runs = [run for run in plan.runs if run.label not in completed]
+        self.finished = len(plan.runs) - len(runs)
+        self.watched = {run.label: Watched(run, plan.folder / "logs") for run in runs}
+        self._pending: Deque[Tuple[float, Watched]] = deque(
+            (0.0, each) for each in self.watched.values()
+        )
+        self._unconfirmed: List[Tuple[float, Watched]] = []
+
+    def execute(self) -> List[Watched]:
+        """Run all to the end; return those that failed."""
+        while any(w.state in (WAITING, RUNNING) for w in self.watched.values()):
+            self._start()
+            ended = self._engine.ended()
+            if ended or self._unconfirmed:
+                self._settle(ended)
+            for each in self.watched.values():
+                if each.state == RUNNING:
+                    each.progress.read()
+            self._table.show(self)
+            time.sleep(PAUSE)
+        return [each for each in self.watched.values() if each.state == FAILED]
+
+    def _start(self) -> None:
+        for _ in range(len(self._pending)):
+            not_before, each = self._pending.popleft()
+            if not self._engine.room or time.monotonic() < not_before:
+                self._pending.append((not_before, each))
+            elif each.attempts and each.run.label in self._ledger.completed():
+                each.state = DONE  # its worker was lost, but only afterwards
+            else:
+                each.attempts += 1
+                each.state = RUNNING
+                self._engine.start(each.run, each.log)
+
+    def _settle(self, ended: List[Tuple[Run, End]]) -> None:
+        completed = self._ledger.completed()
+        for run, end in ended:
+            self._judge(self.watched[run.label], end, completed)
+        unconfirmed, self._unconfirmed = self._unconfirmed, []
+        for deadline, each in unconfirmed:
+            if each.run.label in completed:
+                each.state = DONE
+            elif time.monotonic() >= deadline:
+                self._fail(each, "it ended well, but no completed run has its label")
+            else:
+                self._unconfirmed.append((deadline, each))
+
+    def _judge(self, each: Watched, end: End, completed: Set[str]) -> None:
+        if each.run.label in completed:
+            each.state = DONE
+        elif end.is_lost:
+            self._again(each, end.reason or f"ended by a signal ({end.code})")
+        elif end.code == 0:
+            self._unconfirmed.append((time.monotonic() + SECONDS_UNTIL_SEEN, each))
+        else:
+            self._fail(each, end.reason or f"exit code {end.code}: {last_word(each)}")
+
+    def _again(self, each: Watched, reason: str) -> None:
+        if each.attempts > self._retries:
+            self._fail(each, f"its worker was lost {each.attempts} times; {reason}")
+            return
+        each.state, each.reason = WAITING, f"lost ({reason})"
+        self._table.line(f"{each.run.name}: worker lost ({reason}), again soon")
+        self._pending.append((time.monotonic() + SECONDS_AFTER_A_LOSS, each))
+
+    def _fail(self, each: Watched, reason: str) -> None:
+        each.state, each.reason = FAILED, reason
+        self._table.line(f"{each.run.name}: FAILED, {reason}")
+
+    def counts(self) -> Counter:
+        """Return how many runs are in each state."""
+        found = Counter(each.state for each in self.watched.values())
+        found[DONE] += self.finished
+        return found
+
+
+def last_word(each: Watched) -> str:
+    """Return the log's last error, or its last line."""
+    try:
+        with open(each.log, "rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _LAST))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return "no log"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(_ERRORS)]
+    return (errors or lines or ["an empty log"])[-1]

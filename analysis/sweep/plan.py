@@ -1,0 +1,287 @@
+"""A sweep file, and the runs that it means.
+
+name: prey
+algorithms: [qmix, {config: cw_qmix, grid: {alpha: [0.1, 0.5]}}]
+environments: [predator_prey]
+seeds: 3
+settings: {t_max: 100000, env_args: {miscapture_punishment: -2}}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from wqmix.config.reading import ReadingError, literal, read_yaml, stays_inside
+from wqmix.errors import ConfigError, nearest
+
+KEYS = (
+    "name main module host algorithms environments seeds settings grid results "
+    "retries slurm"
+).split()
+ENTRY_KEYS = ("config", "settings", "grid")
+OURS = {
+    "seed": "`seeds`",
+    "label": "the sweep, to know its runs again",
+    "local_results_path": "`results`",
+}
+MAX_RUNS = 10_000
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Attributes:
+        name: for people and for the log's file name.
+        label: its identity, a digest of all that it was asked with. The host records
+            it in the run's own config.json.
+        arguments: what follows `python -m wqmix`.
+        t_max: how many steps, where the sweep says so.
+    """
+
+    name: str
+    label: str
+    arguments: Tuple[str, ...]
+    t_max: Optional[int] = None
+
+    @property
+    def command(self) -> List[str]:
+        """What to execute."""
+        return [sys.executable, "-m", "wqmix", *self.arguments]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep.
+
+    Attributes:
+        results: the folder with `sacred/` in it, where the host puts its runs.
+        folder: of the sweep's own logs and lock.
+        target: what of the command line says which host runs.
+    """
+
+    name: str
+    results: Path
+    folder: Path
+    target: Tuple[str, ...]
+    runs: List[Run]
+    retries: int = RETRIES
+    slurm: Dict[str, Any] = field(default_factory=dict)
+
+
+def read(path: str) -> Plan:
+    """Read a sweep file.
+
+    Raises:
+        ConfigError: a mistake in it, one line.
+    """
+    try:
+        return plan(read_yaml(Path(path)), Path(path).stem)
+    except (ReadingError, ConfigError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def plan(values: Dict[str, Any], name: str) -> Plan:
+    """Return the sweep that a file's mapping means."""
+    known(values, KEYS, "")
+    name = str(values.get("name", name))
+    if not re.fullmatch(r"[\w.-]+", name) or not stays_inside(name):
+        raise ConfigError(f"name={name!r}: letters, digits, '_', '-', '.' are needed")
+    target, retries = target_of(values), values.get("retries", RETRIES)
+    if not is_whole(retries):
+        raise ConfigError(f"retries={retries!r}: a whole number from 0 is needed")
+    slurm = values.get("slurm", {})
+    if not isinstance(slurm, dict):
+        raise ConfigError("slurm: `key: value` lines of submitit's are needed")
+    results = results_of(values)
+    logs = results if is_embedded(target) else Path("results")
+    found = runs(values, target)
+    return Plan(name, results, logs / "sweeps" / name, target, found, retries, slurm)
+
+
+def runs(values: Dict[str, Any], target: Tuple[str, ...]) -> List[Run]:
+    """Return all runs of a sweep, each once."""
+    fixed = flat(values.get("settings", {}), "settings")
+    grid = flat(values.get("grid", {}), "grid")
+    where = {}
+    if is_embedded(target) and "results" in values:
+        where = {"local_results_path": values["results"]}
+    combined = (
+        (algorithm, environment, seed, *choice)
+        for algorithm in entries(values, "algorithms")
+        for environment in entries(values, "environments")
+        for choice in choices(fixed, grid, environment, algorithm)
+        for seed in seeds(values)
+    )
+    listed = list(itertools.islice(combined, MAX_RUNS + 1))
+    if not 0 < len(listed) <= MAX_RUNS:
+        raise ConfigError(f"{len(listed)} runs or more: 1 to {MAX_RUNS} are possible")
+    found = [run(target, where, *each) for each in listed]
+    return list({each.label: each for each in found}.values())
+
+
+def known(values: Dict[str, Any], keys: Iterable[str], where: str) -> None:
+    """Refuse a key that is not one of `keys`."""
+    for key in values:
+        if key not in keys:
+            offer = ", ".join(keys)
+            raise ConfigError(f"{where}{key}: not one of {offer}{nearest(key, keys)}")
+
+
+def text(values: Dict[str, Any], key: str) -> str:
+    """Return a text of the file."""
+    if not isinstance(values[key], str) or not values[key]:
+        raise ConfigError(f"{key}={values[key]!r}: a text is needed")
+    return values[key]
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number from 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def target_of(values: Dict[str, Any]) -> Tuple[str, ...]:
+    """Return `[--host NAME] [SCRIPT | -m MODULE]` as the launcher takes it."""
+    if "main" in values and "module" in values:
+        raise ConfigError("main and module: only one of them")
+    target: Tuple[str, ...] = ()
+    if "host" in values:
+        target += ("--host", text(values, "host"))
+    if "main" in values:
+        target += (text(values, "main"),)
+    if "module" in values:
+        target += ("-m", text(values, "module"))
+    return target
+
+
+def is_embedded(target: Tuple[str, ...]) -> bool:
+    """Whether the runs are those of the host that comes with this package."""
+    return not [word for word in target if not word.startswith("--host")]
+
+
+def results_of(values: Dict[str, Any]) -> Path:
+    """Return the folder of results: given, a checkout's own, or one that is here."""
+    if "results" in values:
+        return Path(text(values, "results"))
+    if "main" in values:
+        return Path(text(values, "main")).resolve().parent.parent / "results"
+    return Path("results")
+
+
+def flat(values: Any, where: str, prefix: str = "") -> Dict[str, Any]:
+    """Return {a: {b: 1}} as {"a.b": 1}."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: `key: value` lines are needed")
+    found: Dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if name in OURS:
+            raise ConfigError(f"{where}: {name} is set by {OURS[name]}")
+        if isinstance(value, dict):
+            found.update(flat(value, where, f"{name}."))
+        else:
+            found[name] = value
+    return found
+
+
+def entries(values: Dict[str, Any], key: str) -> List[Dict[str, Any]]:
+    """Return the algorithms or environments: mappings with a `config` each."""
+    listed = values.get(key)
+    if isinstance(listed, str):
+        listed = [listed]
+    if not isinstance(listed, list) or not listed:
+        raise ConfigError(f"{key}: a list of names is needed")
+    found = []
+    for entry in listed:
+        entry = {"config": entry} if not isinstance(entry, dict) else entry
+        known(entry, ENTRY_KEYS, f"{key}: ")
+        if not isinstance(entry.get("config"), str) or not entry["config"]:
+            raise ConfigError(f"{key}: config: the name of a config is needed")
+        found.append(entry)
+    return found
+
+
+def seeds(values: Dict[str, Any]) -> List[int]:
+    """Return the seeds: a list, or a number of them, from 0 on."""
+    given = values.get("seeds", 1)
+    if is_whole(given):
+        given = list(range(min(given, MAX_RUNS + 1)))
+    if not isinstance(given, list) or not all(map(is_whole, given)):
+        raise ConfigError(f"seeds={given!r}: a number of seeds, or a list, is needed")
+    return given
+
+
+def choices(
+    fixed: Dict[str, Any],
+    grid: Dict[str, Any],
+    environment: Dict[str, Any],
+    algorithm: Dict[str, Any],
+) -> Iterator[Tuple[Dict[str, Any], List[str]]]:
+    """Yield all settings of one algorithm on one environment, and the grid's keys.
+
+    The grid's values win over the algorithm's settings, those over the environment's,
+    those over the common ones.
+    """
+    settings, axes = dict(fixed), dict(grid)
+    for kind, entry in (("environments", environment), ("algorithms", algorithm)):
+        settings.update(flat(entry.get("settings", {}), f"{kind}: settings"))
+        for key, values in flat(entry.get("grid", {}), f"{kind}: grid").items():
+            if key in axes:
+                raise ConfigError(f"{kind}: grid: {key} is in another grid too")
+            axes[key] = values
+    for key, values in axes.items():
+        if not isinstance(values, list) or not values:
+            raise ConfigError(f"grid: {key}={values!r}: a list of values is needed")
+    for chosen in itertools.product(*axes.values()):
+        yield {**settings, **dict(zip(axes, chosen))}, list(axes)
+
+
+def run(
+    target: Tuple[str, ...],
+    where: Dict[str, Any],
+    algorithm: Dict[str, Any],
+    environment: Dict[str, Any],
+    seed: int,
+    settings: Dict[str, Any],
+    varied: List[str],
+) -> Run:
+    """Return one run, `varied` of whose settings are in its name."""
+    configs = [algorithm["config"], environment["config"]]
+    identity = [target, configs, list(map(content, configs)), seed, settings]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    label, t_max = f"sweep-{digest[:16]}", settings.get("t_max")
+    given = {"seed": seed, **settings, "label": label, **where}
+    words = {key: f"{key}={spelt(value)}" for key, value in given.items()}
+    parts = [Path(name).stem for name in configs]
+    parts += [words[key] for key in [*varied, "seed"]]
+    name = re.sub(r"[^\w.=+-]+", "_", "-".join(parts))[:100]
+    options = [f"--config={configs[0]}", f"--env-config={configs[1]}", "with"]
+    return Run(
+        f"{name}-{digest[:6]}",
+        label,
+        (*target, *options, *words.values()),
+        t_max if is_whole(t_max) else None,
+    )
+
+
+def content(config: str) -> Optional[str]:
+    """Return a digest of what is in a config that is a file: it may change."""
+    for path in (Path(config), Path(f"{config}.yaml")):
+        if path.is_file():
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+    return None
+
+
+def spelt(value: Any) -> str:
+    """Return a value as sacred reads it back."""
+    if isinstance(value, str) and literal(value) == value:
+        return value
+    return repr(value)
