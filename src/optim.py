@@ -1,42 +1,180 @@
-"""Optimiser and gradient norms."""
+"""Optimiser and gradient norms.
+
+`N` numbers in all parameters of a group.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer, RMSprop
+from torch.optim import Adam, RMSprop
 
 from .settings import HostSettings
 
 
-def build_optimiser(params: List[nn.Parameter], host: HostSettings) -> Optimizer:
+class FlatOptimiser:
+    """One of torch's optimisers over one vector [N] for each group of parameters.
+
+    The numbers are those of the same optimiser over the parameters themselves, whose
+    many small calls take longer than a small update's arithmetic. State dicts are those
+    of torch's too, parameter by parameter, so hosts load ours and theirs load here.
+
+    Args:
+        build: makes torch's optimiser of a list of groups.
+        groups: as torch takes them, `params` and the group's own options.
+    """
+
+    def __init__(self, build: Callable, groups: Sequence[Dict[str, Any]]) -> None:
+        self._params: List[List[nn.Parameter]] = [list(g["params"]) for g in groups]
+        self._flat = [nn.Parameter(_join(params)) for params in self._params]
+        pairs = zip(groups, self._flat)
+        self._inner = build([{**group, "params": [flat]} for group, flat in pairs])
+
+    @property
+    def name(self) -> str:
+        """What torch calls it."""
+        return type(self._inner).__name__
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for params, flat in zip(self._params, self._flat):
+            flat.grad = None
+            for p in params:
+                p.grad = None
+
+    @torch.no_grad()
+    def clip_grad_norm(self, max_norm: float) -> Tensor:
+        """Scale what `step` will use so that its joint L2 norm is at most `max_norm`.
+
+        The parameters' own `grad` stay as they are.
+
+        Returns:
+            The norm before.
+        """
+        self._gather()
+        norms = [flat.grad.norm() for flat in self._flat]
+        norm = torch.stack(norms).norm() if len(norms) > 1 else norms[0]
+        scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grad_norm_
+        for flat in self._flat:
+            flat.grad.mul_(scale)
+        return norm
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        if self._flat[0].grad is None:
+            self._gather()
+        self._inner.step()
+        for params, flat in zip(self._params, self._flat):
+            flat.grad = None
+            for p, new in zip(params, _split(flat, params)):
+                if p.grad is not None:
+                    p.copy_(new)
+
+    def _gather(self) -> None:
+        """Take parameters and gradients as they are now; none counts as zero."""
+        self._refresh()
+        for params, flat in zip(self._params, self._flat):
+            grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
+            flat.grad = _join(grads)
+
+    def _refresh(self) -> None:
+        for params, flat in zip(self._params, self._flat):
+            flat.data = _join(params)
+
+    # Checkpoints, in torch's layout
+
+    def state_dict(self, count: Optional[int] = None) -> Dict[str, Any]:
+        """Return the state parameter by parameter, of the first `count` or of all.
+
+        A host's own QMIX has just the first ones, and its optimiser can load this.
+        """
+        inner, state, groups, first = self._inner.state_dict(), {}, [], 0
+        for group, params in zip(inner["param_groups"], self._params):
+            numbers = list(range(first, first + len(params)))
+            state.update(zip(numbers, _each(inner["state"], group, params)))
+            groups.append({**group, "params": [i for i in numbers if _within(i, count)]})
+            first += len(params)
+        kept = {i: own for i, own in state.items() if own and _within(i, count)}
+        return {"state": kept, "param_groups": [g for g in groups if g["params"]]}
+
+    def load_state_dict(self, content: Dict[str, Any]) -> None:
+        """Take what `state_dict`, or torch's own optimiser, returned.
+
+        Raises:
+            ValueError: it is of other parameters.
+        """
+        groups = content["param_groups"]
+        if [len(g["params"]) for g in groups] != [len(ps) for ps in self._params]:
+            raise ValueError("the optimiser's state is of another number of parameters")
+        state = {}
+        for number, (group, params) in enumerate(zip(groups, self._params)):
+            own = [content["state"].get(i, {}) for i in group["params"]]
+            if any(own):
+                state[number] = _joined(own, params)
+        self._refresh()
+        groups = [{**group, "params": [i]} for i, group in enumerate(groups)]
+        self._inner.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _within(number: int, count: Optional[int]) -> bool:
+    return count is None or number < count
+
+
+def _join(tensors: Iterable[Tensor]) -> Tensor:
+    """All elements, one after the other, as a copy [N]."""
+    return torch.cat([x.detach().reshape(-1) for x in tensors])
+
+
+def _split(flat: Tensor, params: Sequence[Tensor]) -> List[Tensor]:
+    """Views of `flat` in the shapes of `params`; `_join` undone."""
+    parts = flat.detach().split([p.numel() for p in params])
+    return [part.view(p.shape) for part, p in zip(parts, params)]
+
+
+def _each(
+    state: Dict[int, Dict[str, Any]], group: Dict[str, Any], params: List[nn.Parameter]
+) -> List[Dict[str, Any]]:
+    """The state of a group's vector, parameter by parameter; nothing is shared."""
+    found: List[Dict[str, Any]] = [{} for _ in params]
+    for key, value in state.get(group["params"][0], {}).items():
+        parts = [value] * len(params) if key == "step" else _split(value, params)
+        for own, part in zip(found, parts):
+            own[key] = part.clone() if isinstance(part, Tensor) else part
+    return found
+
+
+def _joined(own: List[Dict[str, Any]], params: List[nn.Parameter]) -> Dict[str, Any]:
+    """The state of a group's vector; zeros where a parameter has had no gradient."""
+    joined = {}
+    for key, value in next(filter(None, own)).items():
+        if key == "step":
+            joined[key] = value.clone() if isinstance(value, Tensor) else value
+            continue
+        parts = [o.get(key, torch.zeros_like(p)) for o, p in zip(own, params)]
+        if any(part.shape != p.shape for part, p in zip(parts, params)):
+            raise ValueError(f"the optimiser's {key!r} is of other parameters")
+        joined[key] = _join(parts)
+    return joined
+
+
+def build_optimiser(groups: Sequence[Any], host: HostSettings) -> FlatOptimiser:
     """Build the optimiser that the host's own QMIX uses.
 
-    `foreach` updates all tensors in few calls: the same numbers, sooner.
+    Args:
+        groups: parameters, or groups of them as torch takes them.
+        host: which one, and its options.
     """
-    if host.optimizer == "adam":
-        return Adam(params, host.lr, weight_decay=host.weight_decay, foreach=True)
-    return RMSprop(
-        params,
-        lr=host.lr,
-        alpha=host.optim_alpha,
-        eps=host.optim_eps,
-        weight_decay=host.weight_decay,
-        foreach=True,
-    )
-
-
-def leading_state(optimiser: Optimizer, count: int) -> Dict[str, Any]:
-    """The optimiser's state for its first `count` parameters alone.
-
-    They are those of a host's own QMIX, whose optimiser can load this.
-    """
-    state = optimiser.state_dict()
-    first = dict(state["param_groups"][0], params=list(range(count)))
-    kept = {i: own for i, own in state["state"].items() if i < count}
-    return {"state": kept, "param_groups": [first]}
+    if not isinstance(groups[0], dict):
+        groups = [{"params": groups}]
+    options: Dict[str, Any] = {"lr": host.lr, "weight_decay": host.weight_decay}
+    kind = Adam
+    if host.optimizer != "adam":
+        kind = RMSprop
+        options.update(alpha=host.optim_alpha, eps=host.optim_eps)
+    return FlatOptimiser(lambda flat: kind(flat, **options), groups)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -48,12 +186,3 @@ def grad_norm(params: Iterable[nn.Parameter]) -> Tensor:
     """L2 norm over the gradients of all given parameters; zero where there are none."""
     norms = [torch.linalg.norm(p.grad) for p in params if p.grad is not None]
     return torch.linalg.norm(torch.stack(norms)) if norms else torch.zeros(())
-
-
-def clip_grad_norm(params: List[nn.Parameter], max_norm: float) -> Tensor:
-    """Scale gradients so that their joint L2 norm is at most `max_norm`.
-
-    Returns:
-        The norm before.
-    """
-    return nn.utils.clip_grad_norm_(params, max_norm)

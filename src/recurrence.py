@@ -30,7 +30,7 @@ def recurrent(parts: Sequence[Part], x: Tensor) -> List[Tensor]:
             where the memory runs over T first, as `wqmix.inputs` lays it out.
 
     Returns:
-        The hidden states of each network [B, T, A, H].
+        The hidden states of each network [T, B, A, H], as they lie in memory.
     """
     b, t, a, _ = x.shape
     x = x.transpose(0, 1).reshape(t, b * a, -1)
@@ -40,7 +40,7 @@ def recurrent(parts: Sequence[Part], x: Tensor) -> List[Tensor]:
         hidden = _together(parts, x)
     else:
         hidden = [h for part in parts for h in _together([part], x)]
-    return [h.unflatten(1, (b, a)).transpose(0, 1) for h in hidden]
+    return [h.unflatten(1, (b, a)) for h in hidden]
 
 
 def _kind(linear: nn.Linear, cell: nn.GRUCell) -> Tuple[Any, ...]:
@@ -63,7 +63,7 @@ def _together(parts: Sequence[Part], x: Tensor) -> Sequence[Tensor]:
     weights: List[Tensor] = []
     for linear, cell in parts:
         weights += (linear.weight, linear.bias, *_gru_weights(cell))
-    return _Recurrent.apply(x, *weights).unbind(0)
+    return _Recurrent.apply(x, *weights)
 
 
 def _gates(x: Tensor, size: int) -> List[Tensor]:
@@ -86,7 +86,7 @@ class _Recurrent(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> Tuple[Tensor, ...]:
         stacked = [torch.stack(weights[i::6]) for i in range(6)]  # [K, ...]
         w1, b1, w_ih, w_hh, b_ih, b_hh = stacked
         (count, f_size, _), (t_max, n_seq, _) = w1.shape, x.shape
@@ -120,11 +120,11 @@ class _Recurrent(torch.autograd.Function):
             torch.lerp(n, h_t, z, out=hidden[t + 1])
         if is_training:
             ctx.save_for_backward(x, w_ih, w_hh, h, f, gates)
-        return h[:, 1:]
+        return h[:, 1:].unbind(0)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> Tuple[Any, ...]:
         x, w_ih, w_hh, h, f, gates = ctx.saved_tensors
         (count, _, n_seq, f_size), size = f.shape, h.shape[3]
         d_all = x.new_empty(count, n_seq, 4 * size + f_size)  # of n, r, z, m, f
@@ -138,9 +138,11 @@ class _Recurrent(torch.autograd.Function):
         g_bias = x.new_zeros(count, 1, d_all.shape[2])
         d_f_t, d_nrz_t, d_rzm_t = (d.transpose(1, 2) for d in (d_f, d_nrz, d_rzm))
         n_to_m = _gates(gates, size)[:4]
-        slots = _slots(grad, h[:, :-1], f, *n_to_m, _for_each(count, x).transpose(0, 1))
-        for grad_t, h_t, f_t, n, r, z, m, x_t in reversed(slots):
-            torch.add(grad_t, carry, out=d_h)
+        slots = _slots(h[:, :-1], f, *n_to_m, _for_each(count, x).transpose(0, 1))
+        each, grads_t = list(zip(d_h, carry)), list(zip(*(g.unbind(0) for g in grads)))
+        for grad_t, (h_t, f_t, n, r, z, m, x_t) in zip(grads_t[::-1], slots[::-1]):
+            for grad_k, (d_h_k, carry_k) in zip(grad_t, each):
+                torch.add(grad_k, carry_k, out=d_h_k)
             torch.mul(d_h, z, out=carry)
             torch.sub(h_t, n, out=work).mul_(d_h)
             _sigmoid_backward(work, z, grad_input=d_z)

@@ -176,7 +176,7 @@ def run_sequences(agent: nn.Module, inputs: Tensor) -> Tensor:
     if has_recurrence(agent):
         h = recurrent([(agent.fc1, agent.rnn)], inputs)[0]
     else:
-        h = torch.relu(agent.rnn(torch.relu(agent.fc1(inputs))))
+        h = torch.relu(agent.rnn(torch.relu(agent.fc1(inputs.transpose(0, 1)))))
     return _head(agent, h)
 
 
@@ -186,6 +186,7 @@ def has_recurrence(net: nn.Module) -> bool:
 
 
 def _head(agent: nn.Module, h: Tensor) -> Tensor:
+    """Outputs of hidden states, [T, B, A, H] → [B, T, A, U]."""
     if hasattr(agent, "layer_norm"):
         h = agent.layer_norm(h)
-    return agent.fc2(h)
+    return agent.fc2(h).transpose(0, 1)

@@ -11,17 +11,10 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from .. import checkpoints, targets
 from ..errors import ConfigError, NonFiniteError, OutOfMemoryError
-from ..optim import (
-    build_optimiser,
-    clip_grad_norm,
-    grad_norm,
-    is_out_of_memory,
-    leading_state,
-)
+from ..optim import FlatOptimiser, build_optimiser, grad_norm, is_out_of_memory
 from ..running_moments import RunningMoments
 from ..settings import HostSettings, LearnerSettings, TargetUpdate
 from ..target_networks import TargetNetworks
@@ -138,7 +131,7 @@ class Learner:
         )
         is_log_step = t_env - self.last_log_t >= self.args.learner_log_interval
         stats = self._stats(data, values, weights, td_error) if is_log_step else {}
-        stats["grad_norm"] = clip_grad_norm(self.params, self.host.grad_norm_clip)
+        stats["grad_norm"] = self.optimiser.clip_grad_norm(self.host.grad_norm_clip)
         stats.update(losses)
         self._check_finite(stats, t_env, is_log_step)
         self.optimiser.step()
@@ -221,7 +214,7 @@ class Learner:
     def _target_update(self) -> TargetUpdate:
         return self.host.target_update
 
-    def _build_optimiser(self) -> Optimizer:
+    def _build_optimiser(self) -> FlatOptimiser:
         return build_optimiser(self.params, self.host)
 
     def cuda(self) -> None:
@@ -269,7 +262,7 @@ class Learner:
         found = f"{episodes} episodes of {slots} slots need more memory than there is"
         while episodes > 1:
             episodes //= 2
-            self.optimiser.zero_grad(set_to_none=True)
+            self.optimiser.zero_grad()
             torch.cuda.empty_cache()
             try:
                 self._backward(batch[:episodes], t_env)
@@ -325,7 +318,7 @@ class Learner:
         shared = len([*self.mac.parameters(), *self.mixer.parameters()])
         contents = {
             "learner": self._state(),
-            "opt": leading_state(self.optimiser, shared),
+            "opt": self.optimiser.state_dict(shared),
             **more,
         }
         config = vars(self.args)

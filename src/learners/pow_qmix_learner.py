@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .. import central, targets
 from ..inputs import flat_size
 from ..modules.mixers.recogniser import Recogniser
-from ..optim import build_optimiser, clip_grad_norm
+from ..optim import build_optimiser
 from ..settings import PowQMixSettings
 from .base import Transitions, parameters
 from .wqmix_learner import Values, WQMixLearner
@@ -52,14 +52,13 @@ class PowQMixLearner(WQMixLearner):
     def _fit_recogniser(self, data: Transitions, values: Values, t_env: int) -> None:
         """Minimise Σ m (Q_r − y)² / Σ m, `pow_updates` steps."""
         inputs = recogniser_inputs(data, values)
-        params = parameters(self.recogniser)
         count = data.mask.sum().clamp(min=1)
         for _ in range(self.settings.pow_updates):
             q_r, _ = self.recogniser(*inputs)
             loss = (data.mask * (q_r - values.target).square()).sum() / count
             self.recogniser_optimiser.zero_grad()
             loss.backward()
-            clip_grad_norm(params, self.host.grad_norm_clip)
+            self.recogniser_optimiser.clip_grad_norm(self.host.grad_norm_clip)
             self._check_finite({"loss": loss}, t_env, is_log_step=False)
             self.recogniser_optimiser.step()
 

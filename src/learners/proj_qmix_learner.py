@@ -13,13 +13,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from .. import central
 from ..inputs import agent_inputs, flat_size
 from ..modules.mixers.projector import Projector
 from ..omegas import OMEGAS, Advantage, OmegaInputs
-from ..optim import build_optimiser
+from ..optim import FlatOptimiser, build_optimiser
 from ..settings import ProjQMixSettings, TargetUpdate
 from .base import Learner, Transitions, parameters
 
@@ -155,15 +154,16 @@ class ProjQMixLearner(Learner):
             settings.projector_batch_norm,
         )
 
-    def _build_optimiser(self) -> Optimizer:
+    def _build_optimiser(self) -> FlatOptimiser:
         parts, settings = self._parts(), self.settings
         own = {"lr": settings.projector_lr}
         decay = settings.projector_l2
         groups = [
             {"params": parts["agent"] + parts["mixer"]},
             {"params": parts["projector"], "weight_decay": decay, **own},
-            {"params": parts.get("omega", []), **own},
         ]
+        if "omega" in parts:
+            groups.append({"params": parts["omega"], **own})
         return build_optimiser(groups, self.host)
 
     def _target_update(self) -> TargetUpdate:

@@ -89,8 +89,9 @@ def test_the_hosts_optimiser_takes_its_file(tmp_path):
     params = [*learner.mac.parameters(), *learner.mixer.parameters()]
     hosts = torch.optim.RMSprop(params, lr=0.5)
     hosts.load_state_dict(torch.load(tmp_path / "0" / "opt.th"))
-    for param in params:
-        mine = learner.optimiser.state[param]["square_avg"]
+    state = learner.optimiser.state_dict()["state"]
+    for i, param in enumerate(params):
+        mine = state[i]["square_avg"]
         assert torch.equal(mine, hosts.state[param]["square_avg"]) and mine.any()
     assert hosts.param_groups[0]["lr"] == 0.01
 

@@ -158,7 +158,7 @@ def test_recurrent_against_the_cell(slots, episodes):
         h = cell(torch.relu(linear(x[:, t].flatten(0, 1))), h)
         expected.append(h.unflatten(0, (episodes, A)))
     expected, found = (
-        torch.stack(expected, 1),
+        torch.stack(expected),
         recurrence.recurrent([(linear, cell)], x)[0],
     )
     with torch.no_grad():

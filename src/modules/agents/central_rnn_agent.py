@@ -45,8 +45,8 @@ class CentralRNNAgent(nn.Module):
         return self.head(recurrent([(self.fc1, self.rnn)], inputs)[0])
 
     def head(self, h: Tensor) -> Tensor:
-        """Outputs of hidden states, [B, T, A, H] → [B, T, A, U, E]."""
-        return self.fc2(h).unflatten(-1, self.out_shape)
+        """Outputs of hidden states, [T, B, A, H] → [B, T, A, U, E]."""
+        return self.fc2(h).unflatten(-1, self.out_shape).transpose(0, 1)
 
 
 class NonSharedCentralRNNAgent(nn.Module):

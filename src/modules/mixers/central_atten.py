@@ -30,14 +30,14 @@ class CentralAttenMixer(nn.Module):
         self.heads_shape = (n_agents, embed_dim)
         self.atten_layer = nn.Sequential(
             nn.Linear(state_dim, hypernet_embed),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(hypernet_embed, n_agents * embed_dim),
         )
         self.net = nn.Sequential(
             nn.Linear(action_embed * embed_dim, embed_dim),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(embed_dim, embed_dim),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(embed_dim, 1),
         )
         self.V = state_value(state_dim, embed_dim)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 
 class CentralFFMixer(nn.Module):
@@ -26,11 +26,11 @@ class CentralFFMixer(nn.Module):
         width = embed_dim
         self.net = nn.Sequential(
             nn.Linear(state_dim + n_agents * action_embed, width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(width, width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(width, width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(width, 1),
         )
         self.V = state_value(state_dim, width)
@@ -45,9 +45,17 @@ class CentralFFMixer(nn.Module):
         Returns:
             Q̂*(s, u) [..., 1].
         """
-        return self.net(torch.cat([state, q.flatten(-2)], dim=-1)) + self.V(state)
+        first, *rest = self.net
+        # One product for each part of [s, q]: no copy, and no gradient for the state.
+        of_state, of_q = first.weight.tensor_split([state.shape[-1]], dim=1)
+        x = linear(q.flatten(-2), of_q, first.bias).add_(linear(state, of_state))
+        for layer in rest:
+            x = layer(x)
+        return x + self.V(state)
 
 
 def state_value(state_dim: int, width: int) -> nn.Sequential:
     """V(s), added to a mixer's output in place of its last bias."""
-    return nn.Sequential(nn.Linear(state_dim, width), nn.ReLU(), nn.Linear(width, 1))
+    return nn.Sequential(
+        nn.Linear(state_dim, width), nn.ReLU(inplace=True), nn.Linear(width, 1)
+    )

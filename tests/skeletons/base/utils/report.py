@@ -35,9 +35,10 @@ class Report:
 
     def write(self, args, logger):
         host = getattr(self.learner, "host", None)
+        optimiser = self.learner.optimiser
         report = {
             "learner": type(self.learner).__name__,
-            "optimiser": type(self.learner.optimiser).__name__,
+            "optimiser": getattr(optimiser, "name", type(optimiser).__name__),
             "mixer": type(self.learner.mixer).__name__,
             "mixer_module": type(self.learner.mixer).__module__,
             "returned": self.returned,
