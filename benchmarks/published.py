@@ -196,7 +196,9 @@ def random_batch(batch_of: Callable, shape: Shape, seed: int, full: bool) -> Any
         whole = shape.slots - 1
         shortest = min(2, whole)
         length = (
-            int(torch.randint(shortest, shape.slots, (), generator=g)) if i else whole
+            whole
+            if full or i == 0
+            else int(torch.randint(shortest, shape.slots, (), generator=g))
         )
         avail = (torch.rand(length + 1, n, u, generator=g) < 0.7).int()
         avail[..., 0] = 1
@@ -218,6 +220,24 @@ def random_batch(batch_of: Callable, shape: Shape, seed: int, full: bool) -> Any
     return batch
 
 
+def new_batches(load: Callable, shape: Shape, count: int, full: bool) -> List[Any]:
+    """Random batches of a checkout's own EpisodeBatch.
+
+    Args:
+        load: imports a module of the checkout, as `imported` yields it.
+        full: whether all episodes are as long as the batch.
+    """
+    onehot = load("components.transforms").OneHot(out_dim=shape.n_actions)
+    preprocess = {"actions": ("actions_onehot", [onehot])}
+    new_batch = load("components.episode_buffer").EpisodeBatch
+    groups, sizes = {"agents": shape.n_agents}, (shape.episodes, shape.slots)
+
+    def batch_of() -> Any:
+        return new_batch(_scheme(shape), groups, *sizes, preprocess=preprocess)
+
+    return [random_batch(batch_of, shape, seed, full) for seed in range(count)]
+
+
 def build_pair(
     checkout: Path,
     shape: Shape,
@@ -231,17 +251,7 @@ def build_pair(
     groups = {"agents": shape.n_agents}
     torch.manual_seed(0)
     with imported(checkout) as load:
-        onehot = load("components.transforms").OneHot(out_dim=shape.n_actions)
-        preprocess = {"actions": ("actions_onehot", [onehot])}
-        new_batch = load("components.episode_buffer").EpisodeBatch
-
-        def batch_of() -> Any:
-            sizes = (shape.episodes, shape.slots)
-            return new_batch(_scheme(shape), groups, *sizes, preprocess=preprocess)
-
-        batches = [
-            random_batch(batch_of, shape, seed, full) for seed in range(n_batches)
-        ]
+        batches = new_batches(load, shape, n_batches, full)
         scheme = batches[0].scheme
         mac_of = load("controllers").REGISTRY["basic_mac"]
         macs = [mac_of(scheme, groups, args) for _ in range(2)]
