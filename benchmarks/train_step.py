@@ -164,13 +164,14 @@ def peak_memory(checkout: Path, name: str, device: str, which: int) -> float:
     """Peak memory [MiB] of train steps beyond what was there before, in a process."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        return pool.apply(_peak_memory, (checkout, name, device, which))
+        return pool.apply(peak_memory_here, (checkout, SHAPES[name], device, which))
 
 
-def _peak_memory(checkout: Path, name: str, device: str, which: int) -> float:
+def peak_memory_here(checkout: Path, shape: Shape, device: str, which: int) -> float:
+    """As `peak_memory`, in this process."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(2)
-    pair = build(checkout, SHAPES[name], device)
+    pair = build(checkout, shape, device)
     learner, batch = pair[which], pair[2][0]
     if device == "cuda":
         before = torch.cuda.memory_allocated()
