@@ -27,7 +27,7 @@ TITLES = {
 }
 
 
-def _pyplot() -> Any:
+def headless_pyplot() -> Any:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -51,7 +51,7 @@ def write_rows(path: Path, rows: List[Dict[str, Any]]) -> None:
 
 def draw_game(runs: List[Any], methods: Sequence[str], path: Path) -> None:
     """Payoff, each algorithm's Q_tot (and Q̂*) of its first seed, learning curves."""
-    pyplot = _pyplot()
+    pyplot = headless_pyplot()
     first = {m: next(run for run in runs if run.method == m) for m in methods}
     columns = 1 + len(methods)
     figure = pyplot.figure(figsize=(3.1 * columns, 9.2), layout="constrained")
@@ -103,7 +103,7 @@ def _table(
     if framed is not None:
         i, j = framed[0], int(np.ravel_multi_index(framed[1:], table.shape[1:]))
         frame = {"fill": False, "edgecolor": "black", "linewidth": 3}
-        axis.add_patch(_pyplot().Rectangle((j - 0.5, i - 0.5), 1, 1, **frame))
+        axis.add_patch(headless_pyplot().Rectangle((j - 0.5, i - 0.5), 1, 1, **frame))
 
 
 def draw_curves(
@@ -114,7 +114,7 @@ def draw_curves(
     path: Path,
 ) -> None:
     """Learning curves: each run thin, the median of each algorithm thick."""
-    pyplot = _pyplot()
+    pyplot = headless_pyplot()
     figure, axis = pyplot.subplots(figsize=(7.5, 4.5), layout="constrained")
     axis.set_title(title)
     _curves(axis, curves, maximum, steps, "test return")
@@ -156,7 +156,7 @@ def draw_success_rates(
     path: Path,
 ) -> None:
     """Share of seeds that end at a best joint action, algorithm × game."""
-    pyplot = _pyplot()
+    pyplot = headless_pyplot()
     table = np.array([[np.mean(rates[m, game]) for m in methods] for game in games])
     size = (1.3 * len(methods) + 2.2, 0.5 * len(games) + 1.2)
     figure, axis = pyplot.subplots(figsize=size, layout="constrained")

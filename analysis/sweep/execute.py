@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from pathlib import Path
-from typing import Any, Deque, List, Set, Tuple
+from typing import Any, List, Optional, Set, Tuple
 
 from .engines import End
 from .ledger import Ledger
@@ -13,9 +13,10 @@ from .plan import Plan, Run
 from .progress import Progress
 
 PAUSE = 0.5
-# Another machine's files may appear late, and a lost worker's run end late.
-SECONDS_UNTIL_SEEN = 10.0
-SECONDS_AFTER_A_LOSS = 5.0
+SECONDS_UNTIL_SEEN = 10.0  # another machine's files may appear late
+# Sacred's heart beats every 10: a run that is silent so long is dead. A lost worker's
+# run may live on, and would otherwise be done twice.
+SECONDS_OF_SILENCE = 25.0
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "completed", "FAILED"
 _ERRORS = ("error:", "wqmix: error:")
 _LAST = 20_000
@@ -28,7 +29,16 @@ class Watched:
         self.run, self.state = run, WAITING
         self.log = logs / f"{run.name}.log"
         self.attempts, self.reason = 0, ""
+        self.beat: Optional[str] = None
+        self.not_before = 0.0
         self.progress = Progress(self.log, run.t_max)
+
+    @property
+    def shown_state(self) -> str:
+        """Return the state; what an engine has, but has not begun, waits."""
+        if self.state == RUNNING and not self.log.exists():
+            return WAITING
+        return self.state
 
 
 class Sweep:
@@ -46,9 +56,7 @@ class Sweep:
         runs = [run for run in plan.runs if run.label not in completed]
         self.finished = len(plan.runs) - len(runs)
         self.watched = {run.label: Watched(run, plan.folder / "logs") for run in runs}
-        self._pending: Deque[Tuple[float, Watched]] = deque(
-            (0.0, each) for each in self.watched.values()
-        )
+        self._pending = list(self.watched.values())
         self._unconfirmed: List[Tuple[float, Watched]] = []
 
     def execute(self) -> List[Watched]:
@@ -66,16 +74,26 @@ class Sweep:
         return [each for each in self.watched.values() if each.state == FAILED]
 
     def _start(self) -> None:
-        for _ in range(len(self._pending)):
-            not_before, each = self._pending.popleft()
-            if not self._engine.room or time.monotonic() < not_before:
-                self._pending.append((not_before, each))
-            elif each.attempts and each.run.label in self._ledger.completed():
-                each.state = DONE  # its worker was lost, but only afterwards
-            else:
+        if not self._engine.room or not self._pending:
+            return
+        completed, beats = self._ledger.completed(), self._ledger.beats
+        pending, self._pending = self._pending, []
+        for each in pending:
+            if each.run.label in completed:
+                each.state = DONE  # by a run that had been taken for lost
+            elif self._engine.room and self._may_start(each, beats.get(each.run.label)):
                 each.attempts += 1
                 each.state = RUNNING
                 self._engine.start(each.run, each.log)
+            else:
+                self._pending.append(each)
+
+    def _may_start(self, each: Watched, beat: Optional[str]) -> bool:
+        """Whether nothing is left of an earlier attempt."""
+        if beat != each.beat:
+            each.beat = beat
+            each.not_before = time.monotonic() + SECONDS_OF_SILENCE
+        return time.monotonic() >= each.not_before
 
     def _settle(self, ended: List[Tuple[Run, End]]) -> None:
         completed = self._ledger.completed()
@@ -106,7 +124,8 @@ class Sweep:
             return
         each.state, each.reason = WAITING, f"lost ({reason})"
         self._table.line(f"{each.run.name}: worker lost ({reason}), again soon")
-        self._pending.append((time.monotonic() + SECONDS_AFTER_A_LOSS, each))
+        each.not_before = time.monotonic() + SECONDS_OF_SILENCE
+        self._pending.append(each)
 
     def _fail(self, each: Watched, reason: str) -> None:
         each.state, each.reason = FAILED, reason
@@ -114,7 +133,7 @@ class Sweep:
 
     def counts(self) -> Counter:
         """Return how many runs are in each state."""
-        found = Counter(each.state for each in self.watched.values())
+        found = Counter(each.shown_state for each in self.watched.values())
         found[DONE] += self.finished
         return found
 

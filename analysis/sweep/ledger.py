@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
-from typing import Dict, Iterable, Set
+from typing import Dict, Iterable, List, Set
 
 from ..folders import CONFIG, RUN, read_mapping, run_folders
 
-COMPLETED = "COMPLETED"
+COMPLETED, UNDER_WAY = "COMPLETED", "RUNNING"
+OLD = datetime.timedelta(minutes=10)  # more than clocks differ: no run has this beat
 
 
 class Ledger:
     """Completed runs by their labels, looked up below one results folder.
 
     A run is known by the label in its own config.json, wherever its folder lies.
+
+    Attributes:
+        beats: the last heartbeat, as sacred writes it every ten seconds, of runs that
+            say that they are under way. While it changes, the run is alive, even if
+            whatever started it is gone.
     """
 
     def __init__(self, results: Path, labels: Iterable[str]) -> None:
@@ -21,15 +28,25 @@ class Ledger:
         self._wanted = set(labels)
         self._labels: Dict[Path, str] = {}
         self._completed: Dict[Path, str] = {}
+        self.beats: Dict[str, str] = {}
 
     def completed(self) -> Set[str]:
         """Return the labels of all runs that are completed by now."""
+        self.beats.clear()
         for folder in run_folders(self._root):
             if folder in self._completed or self._label(folder) not in self._wanted:
                 continue
-            if read_mapping(folder / RUN).get("status") == COMPLETED:
-                self._completed[folder] = self._labels[folder]
+            facts, label = read_mapping(folder / RUN), self._labels[folder]
+            if facts.get("status") == COMPLETED:
+                self._completed[folder] = label
+            elif facts.get("status") == UNDER_WAY:
+                self._note_beat(label, str(facts.get("heartbeat")))
         return set(self._completed.values())
+
+    def _note_beat(self, label: str, beat: str) -> None:
+        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        if beat > (now - OLD).isoformat():
+            self.beats[label] = max(beat, self.beats.get(label, ""))
 
     def _label(self, folder: Path) -> str:
         if folder not in self._labels:
@@ -39,9 +56,9 @@ class Ledger:
             self._labels[folder] = label
         return self._labels[folder]
 
-    def folders(self) -> Dict[str, list]:
+    def folders(self) -> Dict[str, List[Path]]:
         """Return the folders of completed runs, by label."""
-        found: Dict[str, list] = {}
+        found: Dict[str, List[Path]] = {}
         for folder, label in self._completed.items():
             found.setdefault(label, []).append(folder)
         return found

@@ -65,7 +65,7 @@ class Table:
 
 def rows(sweep: Any, most: int) -> List[str]:
     """Return a line for each run under way, at most so many."""
-    running = [each for each in sweep.watched.values() if each.state == RUNNING]
+    running = [each for each in sweep.watched.values() if each.shown_state == RUNNING]
     width = max((len(each.run.name) for each in running), default=0)
     lines = []
     for each in running[:most]:

@@ -1,0 +1,1 @@
+"""`wqmix compare`: statistics, figures and a report over finished runs."""

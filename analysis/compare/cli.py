@@ -1,0 +1,149 @@
+"""`wqmix compare`: statistics, figures and one HTML report over finished runs.
+
+wqmix compare results/sacred
+wqmix compare here=results/sacred epymarl=../epymarl/results/sacred --out report
+wqmix compare results/sacred --metric test_battle_won_mean
+
+RESULTS are folders with sacred's run folders in them, of any PyMARL-family host;
+NAME=PATH keeps algorithms of equal names apart. docs/analysis.md says what is computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from wqmix.config.reading import one_line
+from wqmix.errors import ConfigError, WQMixError, nearest
+
+from ..figures import headless_pyplot
+from ..runs import METRIC, read_all
+from . import drawing, statistics, tables
+from .report import report
+from .scores import Comparison, Range, compare
+
+LAST = 5
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code: 2 for a mistake, with one line.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        run(options)
+    except WQMixError as error:
+        print(f"wqmix compare: {one_line(error)}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wqmix compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("results", nargs="+", metavar="RESULTS", help="PATH or NAME=PATH")
+    add("--metric", default=METRIC, help=f"default: {METRIC}")
+    add("--last", type=int, default=LAST, help=f"values in a final score ({LAST})")
+    add(
+        "--range",
+        action="append",
+        default=[],
+        metavar="TASK=LOW:HIGH",
+        help="what is 0 and 1 on a task (default: the lowest and highest score here)",
+    )
+    add("--out", default="results/compare", help="folder for all that is written")
+    return parser
+
+
+def run(options: Any) -> None:
+    """Read, compute, draw, write."""
+    statistics.rliable()  # before any work, if it is missing
+    if options.last < 1:
+        raise ConfigError("--last is a whole number from 1")
+    ranges = dict(map(parse_range, options.range))
+    records = read_all(options.results, options.metric)
+    comparison = compare(records, options.metric, options.last, ranges)
+    for task in ranges:
+        if task not in comparison.tasks:
+            hint = nearest(task, comparison.tasks)
+            raise ConfigError(
+                f"--range {task}: not one of {', '.join(comparison.tasks)}{hint}"
+            )
+    results = compute(comparison)
+    out = Path(options.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write(comparison, results, out)
+    except OSError as error:
+        raise ConfigError(f"--out {out}: {error.strerror}") from None
+    tell(comparison, results["final"], out)
+
+
+def parse_range(text: str) -> Any:
+    """Return `TASK=LOW:HIGH` as (task, (low, high))."""
+    task, _, numbers = text.rpartition("=")
+    try:
+        low, high = map(float, numbers.split(":"))
+    except ValueError:
+        raise ConfigError(f"--range {text}: TASK=LOW:HIGH is needed") from None
+    if not task or not low < high < float("inf"):
+        raise ConfigError(f"--range {text}: LOW must be less than HIGH")
+    found: Range = (low, high)
+    return task, found
+
+
+def compute(comparison: Comparison) -> Dict[str, Any]:
+    """Return all statistics by name."""
+    scores = statistics.matrices(comparison)
+    return {
+        "final": statistics.final_scores(comparison),
+        "aggregates": statistics.aggregates(scores),
+        "profiles": statistics.profiles(scores),
+        "improvements": statistics.improvements(scores),
+        "efficiency": statistics.efficiency(comparison),
+        "reaching": statistics.steps_to_reach(comparison),
+    }
+
+
+def write(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
+    """Write figures, tables and the report into a folder."""
+    images = {}
+    for name, figure in drawing.draw_all(comparison, results).items():
+        figure.savefig(out / f"{name}.png", dpi=150)
+        figure.savefig(out / f"{name}.pdf")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg")
+        images[name] = buffer.getvalue()
+        headless_pyplot().close(figure)
+    tables.write_all(comparison, results, out)
+    (out / "report.html").write_text(report(comparison, results, images), "utf-8")
+
+
+def tell(comparison: Comparison, final: Dict[Any, Any], out: Path) -> None:
+    """Print the final scores, and where all else is."""
+    lines: List[List[str]] = [["task", *map(drawing.title_of, comparison.algorithms)]]
+    for task in comparison.tasks:
+        cells = [final.get((name, task)) for name in comparison.algorithms]
+        told = [
+            f"{each[0]:.4g} [{each[1]:.4g}, {each[2]:.4g}]" if each else "–"
+            for each in cells
+        ]
+        lines.append([task, *told])
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        print("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip())
+    for remark in comparison.remarks[:10]:
+        print(f"note: {one_line(remark)}", file=sys.stderr)
+    if len(comparison.remarks) > 10:
+        more = len(comparison.remarks) - 10
+        print(f"note: {more} more in the report", file=sys.stderr)
+    print(f"Report: {out / 'report.html'}")

@@ -1,0 +1,261 @@
+"""The figures of a comparison."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Callable, Dict, List, Tuple
+
+import numpy as np
+
+from .. import figures
+from ..runs import Record
+from . import statistics
+from .scores import Comparison, Group
+
+# After the colours of the algorithms that have one (Okabe and Ito; they differ for
+# colour-blind readers): for others, those left. Lines differ in their dashes too.
+MORE_COLOURS = ("#CC79A7", "#56B4E9", "#000000", "#8C6D31", "#7B4173", "#F0E442")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)))
+COLUMNS = 3
+FONT = {"font.size": 9, "axes.titlesize": 9.5, "svg.fonttype": "path"}
+Style = Dict[str, Tuple[str, Any]]
+
+
+def styles(algorithms: List[str]) -> Style:
+    """Return a colour and a dash pattern for each algorithm."""
+    more = iter(MORE_COLOURS * (len(algorithms) // len(MORE_COLOURS) + 1))
+    found, used = {}, set()
+    for number, name in enumerate(algorithms):
+        colour = figures.COLOURS.get(name.split(" ")[0])
+        if colour is None or colour in used:
+            colour = next(more)
+        used.add(colour)
+        found[name] = colour, DASHES[number % len(DASHES)]
+    return found
+
+
+def title_of(algorithm: str) -> str:
+    """Return how papers write an algorithm's name, and its settings."""
+    name, space, settings = algorithm.partition(" ")
+    return figures.title_of(name) + space + settings
+
+
+def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
+    """Return all figures by their names."""
+    pyplot = figures.headless_pyplot()
+    look = styles(comparison.algorithms)
+    drawn = {}
+    with pyplot.rc_context(FONT):
+        drawn["learning_curves"] = curves(comparison, look, by_steps)
+        if any(
+            r.seconds is not None for g in comparison.groups.values() for r in g.runs
+        ):
+            drawn["wall_clock"] = curves(comparison, look, by_hours)
+        drawn["final_scores"] = final_scores(comparison, results["final"], look)
+        if results["aggregates"]:
+            drawn["aggregates"] = aggregates(results["aggregates"], look)
+            drawn["profiles"] = profiles(results["profiles"], look)
+            drawn["sample_efficiency"] = efficiency(results["efficiency"], look)
+        if results["improvements"]:
+            drawn["improvement"] = improvement(results["improvements"])
+    return drawn
+
+
+def by_steps(run: Record) -> Any:
+    """Return a run's horizontal axis: environment steps."""
+    return run.steps.astype(float)
+
+
+def by_hours(run: Record) -> Any:
+    """Return a run's horizontal axis: hours since its start; None if not known."""
+    return None if run.seconds is None else run.seconds / 3600
+
+
+def panels(n: int) -> Tuple[Any, List[Any]]:
+    """Return a figure with `n` axes in rows of up to three."""
+    pyplot = figures.headless_pyplot()
+    columns = min(COLUMNS, n)
+    rows = math.ceil(n / columns)
+    width = {1: 6.2, 2: 8.2, 3: 10.2}[columns]
+    figure, axes = pyplot.subplots(
+        rows,
+        columns,
+        figsize=(width, 2.7 * rows + 0.5),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis in axes.flat[n:]:
+        axis.axis("off")
+    for axis in axes.flat:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, list(axes.flat[:n])
+
+
+def legend(figure: Any, axes: List[Any]) -> None:
+    """Put one legend above all panels."""
+    handles: Dict[str, Any] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels()):
+            handles.setdefault(label, handle)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside upper center",
+        ncols=min(4, len(handles)),
+        frameon=False,
+    )
+
+
+def curves(
+    comparison: Comparison, look: Style, axis_of: Callable[[Record], Any]
+) -> Any:
+    """Draw learning curves, a panel for each task."""
+    figure, axes = panels(len(comparison.tasks))
+    for axis, task in zip(axes, comparison.tasks):
+        axis.set_title(task)
+        for group in comparison.on(task):
+            one_curve(axis, group, look[group.algorithm], axis_of)
+        axis.set_xlabel("environment steps" if axis_of is by_steps else "hours")
+        axis.set_ylabel(comparison.metric)
+        if axis_of is by_steps:
+            axis.xaxis.set_major_formatter(thousands)
+    legend(figure, axes)
+    return figure
+
+
+def one_curve(
+    axis: Any, group: Group, look: Tuple[str, Any], axis_of: Callable[[Record], Any]
+) -> None:
+    """Draw IQM and interval; fainter where some of the runs have ended."""
+    pairs = [(axis_of(run), run.values) for run in group.runs]
+    pairs = [(x, y) for x, y in pairs if x is not None]
+    if not pairs:
+        return
+    (colour, dashes), (xs, ys) = look, zip(*pairs)
+    grid, (middle, low, high), count = statistics.curve(list(xs), list(ys))
+    full = int((count == count.max()).sum())
+    label = title_of(group.algorithm)
+    axis.plot(grid[:full], middle[:full], color=colour, ls=dashes, lw=1.7, label=label)
+    axis.plot(grid[full - 1 :], middle[full - 1 :], color=colour, lw=0.8, alpha=0.7)
+    axis.fill_between(grid, low, high, color=colour, alpha=0.16, lw=0)
+    if len(grid) == 1:
+        axis.plot(grid, middle, "o", color=colour)
+
+
+def thousands(value: float, _: int) -> str:
+    """Return 1500 as `1.5k`."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= unit:
+            return f"{value / unit:g}{name}"
+    return f"{value:g}"
+
+
+def final_scores(comparison: Comparison, results: Dict[Any, Any], look: Style) -> Any:
+    """Draw IQM and interval beside each run's own score, a panel for each task."""
+    names = comparison.algorithms[::-1]
+    figure, axes = panels(len(comparison.tasks))
+    figure.set_figheight(axes_height(len(names), len(comparison.tasks)))
+    for number, (axis, task) in enumerate(zip(axes, comparison.tasks)):
+        axis.set_title(f"{task}, at step {comparison.horizons[task]:,}")
+        axis.set_xlabel(comparison.metric)
+        for row, name in enumerate(names):
+            found = results.get((name, task))
+            if found is not None:
+                middle, low, high = found
+                scores = comparison.groups[name, task].scores
+                colour = look[name][0]
+                axis.barh(
+                    row, high - low, left=low, height=0.5, color=colour, alpha=0.35
+                )
+                axis.plot(
+                    [middle, middle], [row - 0.25, row + 0.25], color=colour, lw=2
+                )
+                axis.plot(scores, np.full(len(scores), row), ".", color="0.25", ms=3)
+        rows_of(axis, labels(names, number % COLUMNS == 0))
+    return figure
+
+
+def labels(names: List[str], are_shown: bool) -> List[str]:
+    """Return the rows' labels: only the leftmost panel shows them."""
+    return [title_of(name) if are_shown else "" for name in names]
+
+
+def axes_height(n_rows: int, n_panels: int) -> float:
+    """Return a figure's height for panels of horizontal bars."""
+    return math.ceil(n_panels / COLUMNS) * (0.28 * n_rows + 1.0) + 0.2
+
+
+def rows_of(axis: Any, names: List[str]) -> None:
+    """Name the rows of horizontal bars."""
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(-0.6, len(names) - 0.4)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.margins(x=0.08)
+
+
+def aggregates(results: Dict[str, np.ndarray], look: Style) -> Any:
+    """Draw median, IQM, mean and optimality gap of normalised scores over tasks."""
+    names = list(results)[::-1]
+    pyplot = figures.headless_pyplot()
+    figure, axes = pyplot.subplots(
+        1, 4, figsize=(10.2, axes_height(len(names), 1)), layout="constrained"
+    )
+    for column, (axis, title) in enumerate(zip(axes, statistics.AGGREGATES)):
+        axis.set_title(title)
+        axis.spines[["top", "right"]].set_visible(False)
+        for row, name in enumerate(names):
+            middle, low, high = results[name][:, column]
+            colour = look[name][0]
+            axis.barh(row, high - low, left=low, height=0.5, color=colour, alpha=0.35)
+            axis.plot([middle, middle], [row - 0.25, row + 0.25], color=colour, lw=2)
+        rows_of(axis, labels(names, column == 0))
+        axis.set_xlabel("normalised score")
+    return figure
+
+
+def profiles(results: Dict[str, np.ndarray], look: Style) -> Any:
+    """Draw the share of runs with a score above tau."""
+    figure, (axis,) = panels(1)
+    lines(axis, {name: (statistics.TAUS, each) for name, each in results.items()}, look)
+    axis.set_xlabel("normalised score τ")
+    axis.set_ylabel("share of runs with a score > τ")
+    legend(figure, [axis])
+    return figure
+
+
+def efficiency(results: Dict[str, Any], look: Style) -> Any:
+    """Draw the IQM over all tasks against the share of training."""
+    figure, (axis,) = panels(1)
+    lines(axis, results, look)
+    axis.set_xlabel("share of the training steps")
+    axis.set_ylabel("IQM of normalised scores")
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    legend(figure, [axis])
+    return figure
+
+
+def lines(axis: Any, results: Dict[str, Any], look: Style) -> None:
+    """Draw lines with their intervals."""
+    for name, (x, (middle, low, high)) in results.items():
+        colour, dashes = look[name]
+        axis.plot(x, middle, color=colour, ls=dashes, lw=1.7, label=title_of(name))
+        axis.fill_between(x, low, high, color=colour, alpha=0.16, lw=0)
+
+
+def improvement(results: Dict[Tuple[str, str], np.ndarray]) -> Any:
+    """Draw the probability that the first of each pair is better."""
+    pairs = list(results)[::-1]
+    pyplot = figures.headless_pyplot()
+    size = (6.8, 0.3 * len(pairs) + 0.9)
+    figure, axis = pyplot.subplots(figsize=size, layout="constrained")
+    axis.spines[["top", "right"]].set_visible(False)
+    for row, pair in enumerate(pairs):
+        middle, low, high = results[pair]
+        axis.barh(row, high - low, left=low, height=0.5, color="#0072B2", alpha=0.35)
+        axis.plot([middle, middle], [row - 0.25, row + 0.25], color="#0072B2", lw=2)
+    rows_of(axis, [f"{title_of(x)} > {title_of(y)}" for x, y in pairs])
+    axis.axvline(0.5, color="0.5", ls=":", lw=1)
+    axis.set_xlim(-0.02, 1.02)
+    axis.set_xlabel("probability that the first is better than the second")
+    return figure

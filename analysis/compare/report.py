@@ -1,0 +1,238 @@
+"""One HTML file with everything in it: no script, nothing from a network."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import html
+from typing import Any, Dict, List
+
+from .drawing import title_of
+from .scores import COMPLETED, Comparison
+from .statistics import REPETITIONS
+from .tables import best_of, latex, rounded
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto;
+       max-width: 68rem; padding: 0 1.2rem; }
+h1 { font-size: 1.6rem; margin-bottom: .2rem; }
+h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+p, li { max-width: 48rem; } .quiet { color: #666; font-size: .87rem; }
+img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .87rem; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd;
+         white-space: nowrap; } th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #888; } td small { color: #666; }
+td.left { text-align: left; } .remarks { background: #fff6e0; border-left: 4px solid
+  #e69f00; padding: .5rem 1rem; overflow-wrap: anywhere; }
+pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem; }
+summary { cursor: pointer; }
+@media print { body { margin: 0; max-width: none; font-size: 10pt; }
+  figure, tr, .remarks { break-inside: avoid; } h2 { break-after: avoid; }
+  .scroll, pre { overflow: visible; white-space: pre-wrap; }
+  td, th { white-space: normal; } }
+figure { margin: 0; } figcaption { color: #444; font-size: .87rem; max-width: 48rem; }
+"""
+
+CAPTIONS = {
+    "learning_curves": (
+        "Learning curves",
+        "IQM over runs, with 95 % bootstrap intervals. Thin where some of the runs "
+        "have ended: there it is of those that go on.",
+    ),
+    "final_scores": (
+        "Final scores",
+        "IQM (line), 95 % interval (bar), each run (dot).",
+    ),
+    "aggregates": (
+        "Over all tasks",
+        "Normalised final scores. The optimality gap is how far runs stay below 1, the "
+        "upper end of the scale: less is better.",
+    ),
+    "profiles": (
+        "Performance profiles",
+        "The share of runs, over all tasks, with a normalised score above τ: higher is "
+        "better; where lines cross, neither algorithm is better throughout.",
+    ),
+    "improvement": (
+        "Probability of improvement",
+        "How probable it is that a run of the first algorithm ends better than one of "
+        "the second, on a task drawn at random (ties count half).",
+    ),
+    "sample_efficiency": (
+        "Sample efficiency",
+        "IQM of normalised scores over all tasks, against the share of the training "
+        "steps up to each task's horizon.",
+    ),
+    "wall_clock": (
+        "Against time",
+        "The learning curves over hours since the start of each run. They compare "
+        "machines as much as algorithms.",
+    ),
+}
+
+
+def text(value: object) -> str:
+    """Return a text that HTML shows as it is."""
+    return html.escape(str(value))
+
+
+def report(
+    comparison: Comparison, results: Dict[str, Any], images: Dict[str, bytes]
+) -> str:
+    """Return the report.
+
+    Args:
+        comparison: what was compared.
+        results: the statistics.
+        images: SVG files, by the names of `CAPTIONS`.
+    """
+    runs = sum(len(group.runs) for group in comparison.groups.values())
+    moment = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
+    counts = (
+        f"{runs} runs: {len(comparison.algorithms)} algorithms on "
+        f"{len(comparison.tasks)} tasks"
+    )
+    body = [
+        f"<h1>{text(comparison.metric)}</h1>",
+        f"<p>{counts}. <span class=quiet>Written {moment} by wqmix compare.</span></p>",
+        remarks(comparison),
+        "<h2>Final scores</h2>",
+        final_table(comparison, results["final"]),
+        method(comparison),
+    ]
+    order = [name for name in CAPTIONS if name in images]
+    body += [figure(name, images[name]) for name in order]
+    body += ["<h2>Steps to a score</h2>", reaching_table(results["reaching"])]
+    body += [
+        "<h2>For LaTeX</h2>",
+        f"<pre>{text(latex(comparison, results['final']))}</pre>",
+        run_list(comparison),
+    ]
+    return page(f"{comparison.metric}, {counts}", "\n".join(body))
+
+
+def page(title: str, body: str) -> str:
+    """Return a whole HTML file."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body>\n{body}\n</body></html>\n"
+    )
+
+
+def remarks(comparison: Comparison) -> str:
+    """Return what a reader must know."""
+    if not comparison.remarks:
+        return ""
+    items = "".join(f"<li>{text(each)}</li>" for each in comparison.remarks)
+    title = "To know before reading on"
+    listed = f"<ul>{items}</ul>"
+    if len(comparison.remarks) > 12:
+        summary = f"<summary>{len(comparison.remarks)} remarks</summary>"
+        listed = f"<details>{summary}{listed}</details>"
+    return f"<div class=remarks><strong>{title}</strong>{listed}</div>"
+
+
+def table(head: List[str], rows: List[List[str]]) -> str:
+    """Return a table; the cells are HTML."""
+    first = "".join(f"<th>{text(each)}</th>" for each in head)
+    lines = ["<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows]
+    return (
+        f"<div class=scroll><table><thead><tr>{first}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def final_table(comparison: Comparison, final: Dict[Any, Any]) -> str:
+    """Return IQM and interval, algorithm × task."""
+    names = comparison.algorithms
+    rows = []
+    for task in comparison.tasks:
+        best, cells = best_of(final, task), [text(task)]
+        for name in names:
+            cells.append(cell(final.get((name, task)), name in best))
+        rows.append([*cells, f"{comparison.horizons[task]:,}"])
+    return table(["task", *map(title_of, names), "at step"], rows)
+
+
+def cell(found: Any, is_best: bool) -> str:
+    """Return one entry: the IQM, its interval small."""
+    if found is None:
+        return "–"
+    middle, low, high = (rounded(each, found[0]) for each in found)
+    middle = f"<b>{middle}</b>" if is_best else middle
+    return f"{middle} <small>[{low}, {high}]</small>"
+
+
+def method(comparison: Comparison) -> str:
+    """Say how the numbers come about."""
+    scales = ", ".join(
+        f"{task}: {low:.4g} … {high:.4g}"
+        for task, (low, high) in sorted(comparison.ranges.items())
+    )
+    complete, everything = comparison.complete_tasks(), comparison.tasks
+    over = "all tasks"
+    if len(complete) < len(everything):
+        over = (
+            f"those that every algorithm was run on ({', '.join(complete) or 'none'})"
+        )
+    return (
+        "<p class=quiet>A run's final score is the mean of its last "
+        f"{comparison.last} values up to the task's step above, the last that every "
+        "algorithm reached. IQM: interquartile mean over runs. In brackets and as bars "
+        f"or bands: 95 % stratified-bootstrap intervals, {REPETITIONS:,} repetitions "
+        "(Agarwal et al. 2021; rliable). Bold: the interval reaches that of the best. "
+        f"Statistics over tasks are over {text(over)}, on a scale from 0 to 1: "
+        f"{text(scales)}.</p>"
+    )
+
+
+def figure(name: str, image: bytes) -> str:
+    """Return a figure with its caption."""
+    title, caption = CAPTIONS[name]
+    data = base64.b64encode(image).decode("ascii")
+    heading = "" if name == "final_scores" else f"<h2>{title}</h2>"
+    return (
+        f'{heading}<figure><img alt="{title}" src="data:image/svg+xml;base64,{data}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def reaching_table(rows: List[Dict[str, Any]]) -> str:
+    """Return after how many steps runs first had a score."""
+    lines = [
+        [
+            text(row["task"]),
+            text(title_of(row["algorithm"])),
+            f"{row['value']:.4g} ({row['threshold']:.0%})",
+            f"{row['reached']} of {row['runs']}",
+            "–"
+            if row["median_steps"] == float("inf")
+            else f"{row['median_steps']:,.0f}",
+        ]
+        for row in sorted(rows, key=lambda r: (r["task"], r["threshold"]))
+    ]
+    head = ["task", "algorithm", "score (of the scale)", "runs that reach it"]
+    return table([*head, "median steps"], lines)
+
+
+def run_list(comparison: Comparison) -> str:
+    """Return all runs, folded."""
+    rows = [
+        [
+            text(run.folder),
+            text(title_of(group.algorithm)),
+            text(group.task),
+            text("–" if run.seed is None else run.seed),
+            text("completed" if run.status == COMPLETED else run.status),
+            f"{run.end:,}",
+            "–" if run.seconds is None else f"{run.seconds[-1] / 3600:.2f}",
+            text(run.clock or "–"),
+        ]
+        for _, group in sorted(comparison.groups.items())
+        for run in group.runs
+    ]
+    head = "folder,algorithm,task,seed,status,last step,hours,time from".split(",")
+    return f"<h2>Runs</h2><details><summary>All</summary>{table(head, rows)}</details>"

@@ -1,0 +1,198 @@
+"""From runs to scores: which runs count, up to which step, on which scale."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
+
+from ..groups import name_all
+from ..runs import Record
+
+NEARLY = 0.95  # of the horizon: so far a run must have come for a final score
+LATE = 1.02  # test times vary a little from run to run
+COMPLETED = "COMPLETED"
+Range = Tuple[float, float]
+
+
+@dataclass
+class Group:
+    """The runs of one algorithm on one task.
+
+    Attributes:
+        runs: those with a value, one for each seed.
+        scored: those of them that came to the task's horizon.
+        scores: their final scores, as measured.
+    """
+
+    algorithm: str
+    task: str
+    runs: List[Record]
+    scored: List[Record] = field(default_factory=list)
+    scores: np.ndarray = field(default_factory=lambda: np.array([]))
+
+
+@dataclass
+class Comparison:
+    """Everything that is compared.
+
+    Attributes:
+        groups: by algorithm and task.
+        horizons: the step at which final scores are taken, by task.
+        ranges: what is 0 and what is 1 on the common scale, by task.
+        remarks: what a reader must know: what was left out, and why.
+        last: how many of the last values make a final score.
+    """
+
+    metric: str
+    records: List[Record]
+    groups: Dict[Tuple[str, str], Group]
+    horizons: Dict[str, int]
+    ranges: Dict[str, Range]
+    remarks: List[str]
+    last: int
+
+    @property
+    def algorithms(self) -> List[str]:
+        """Return the algorithms, in alphabetical order."""
+        return sorted({algorithm for algorithm, _ in self.groups})
+
+    @property
+    def tasks(self) -> List[str]:
+        """Return the tasks, in alphabetical order."""
+        return sorted({task for _, task in self.groups})
+
+    def on(self, task: str) -> List[Group]:
+        """Return the groups of a task."""
+        return [group for _, group in sorted(self.groups.items()) if group.task == task]
+
+    def normalised(self, values: np.ndarray, task: str) -> np.ndarray:
+        """Return values on the common scale of all tasks."""
+        low, high = self.ranges[task]
+        return (
+            (values - low) / (high - low) if high > low else np.full_like(values, 0.5)
+        )
+
+    def complete_tasks(self) -> List[str]:
+        """Return the tasks on which every algorithm has a score."""
+        return [
+            task
+            for task in self.tasks
+            if len([group for group in self.on(task) if len(group.scores)])
+            == len(self.algorithms)
+        ]
+
+
+def compare(
+    records: List[Record],
+    metric: str,
+    last: int,
+    ranges: Optional[Dict[str, Range]] = None,
+) -> Comparison:
+    """Group runs and score them.
+
+    Args:
+        records: of all algorithms and tasks.
+        metric: what they were read for.
+        last: a final score is the mean of so many last values.
+        ranges: the scale of tasks that have a known one; others go from the lowest to
+            the highest final score here.
+    """
+    remarks = told(records)
+    measured = [record for record in records if len(record.steps)]
+    algorithms, tasks, mixed = name_all(measured)
+    remarks += mixed
+    by_group: Dict[Tuple[str, str], List[Record]] = defaultdict(list)
+    for record, algorithm, task in zip(measured, algorithms, tasks):
+        by_group[algorithm, task].append(record)
+    groups = {}
+    for (algorithm, task), found in sorted(by_group.items()):
+        runs, said = one_for_each_seed(found, f"{algorithm} on {task}")
+        groups[algorithm, task] = Group(algorithm, task, runs)
+        remarks += said
+    comparison = Comparison(metric, records, groups, {}, {}, remarks, last)
+    for task in comparison.tasks:
+        score(comparison, task)
+        comparison.ranges[task] = range_of(comparison, task, ranges or {})
+    return comparison
+
+
+def told(records: List[Record]) -> List[str]:
+    """Return remarks on runs that are broken, or without the metric."""
+    remarks = [f"{r.folder}: {said}" for r in records for said in r.remarks]
+    empty = [record for record in records if not len(record.steps)]
+    remarks += [f"{r.folder}: without a value ({r.status}), left out" for r in empty]
+    return remarks
+
+
+def one_for_each_seed(
+    records: List[Record], name: str
+) -> Tuple[List[Record], List[str]]:
+    """Keep one run for each seed: the completed one, or that which came furthest."""
+    best: Dict[object, Record] = {}
+    remarks = []
+    for number, record in enumerate(records):
+        key = ("seed", record.seed) if record.seed is not None else ("run", number)
+        other = best.get(key)
+        best[key] = record if other is None else max(other, record, key=merit)
+        if other is not None:
+            left = other if best[key] is record else record
+            kept = best[key].folder
+            remarks.append(
+                f"{left.folder}: left out, {kept} is the same ({name}, seed "
+                f"{record.seed}) and {best[key].status}, to step {best[key].end:,}"
+            )
+    return sorted(best.values(), key=lambda r: (r.seed is None, r.seed)), remarks
+
+
+def merit(record: Record) -> Tuple[bool, int]:
+    """Return by what one of several equal runs is chosen."""
+    return record.status == COMPLETED, record.end
+
+
+def score(comparison: Comparison, task: str) -> None:
+    """Set a task's horizon and the final scores of its groups; say what is uneven.
+
+    The horizon is the last step that every algorithm reached with at least one run.
+    """
+    groups = comparison.on(task)
+    ends = {group.algorithm: [run.end for run in group.runs] for group in groups}
+    horizon = min(max(each) for each in ends.values())
+    comparison.horizons[task] = horizon
+    for group in groups:
+        group.scored = [run for run in group.runs if run.end >= NEARLY * horizon]
+        group.scores = np.array(
+            [final(run, horizon, comparison.last) for run in group.scored]
+        )
+        for run in group.runs:
+            if run not in group.scored:
+                comparison.remarks.append(
+                    f"{run.folder}: {group.algorithm} on {task} ends at step "
+                    f"{run.end:,} ({run.status}): in the curves, but without a final "
+                    f"score, which is taken at {horizon:,}"
+                )
+    longest = max(max(each) for each in ends.values())
+    if longest > LATE * horizon:
+        told = ", ".join(f"{name} {max(each):,}" for name, each in ends.items())
+        comparison.remarks.append(
+            f"{task}: the runs are of unequal length ({told} steps): final scores are "
+            f"taken at step {horizon:,}, curves are drawn to each run's own end"
+        )
+
+
+def final(run: Record, horizon: int, last: int) -> float:
+    """Return the mean of a run's last values up to the horizon."""
+    values = run.values[run.steps <= LATE * horizon]
+    return float(np.mean(values[-last:]))
+
+
+def range_of(comparison: Comparison, task: str, given: Dict[str, Range]) -> Range:
+    """Return what is 0 and 1 on a task: given, a rate's own, or seen."""
+    if task in given:
+        return given[task]
+    if "won" in comparison.metric or "success" in comparison.metric:
+        return 0.0, 1.0
+    scores = np.concatenate([group.scores for group in comparison.on(task)])
+    return float(scores.min()), float(scores.max())

@@ -1,0 +1,228 @@
+"""Interquartile means, and how sure they are: 95 % stratified-bootstrap intervals.
+
+Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistical Precipice,
+NeurIPS 2021; by rliable, but for the curves, where all points are resampled at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+import numpy as np
+
+from wqmix.errors import ConfigError
+
+from ..runs import Record
+from .scores import Comparison
+
+REPETITIONS = 2000
+POINTS = 81
+SEED = 0
+TAUS = np.linspace(0, 1, 51)
+AGGREGATES = ("median", "IQM", "mean", "optimality gap")
+THRESHOLDS = (0.5, 0.75, 0.9)
+Interval = Tuple[np.ndarray, np.ndarray, np.ndarray]  # estimate, low, high
+
+
+def rliable() -> Tuple[Any, Any]:
+    """Return rliable's library and its metrics.
+
+    Raises:
+        ConfigError: not installed.
+    """
+    try:
+        from rliable import library, metrics
+    except ImportError as error:
+        raise ConfigError(
+            f"wqmix compare needs more ({error.name or 'rliable'}): "
+            "pip install 'pymarl-wqmix[analysis]'"
+        ) from None
+    return library, metrics
+
+
+def by_rliable(scores: Dict[Any, Any], function: Callable[..., np.ndarray]) -> Any:
+    """Return rliable's point and interval estimates, the same each time."""
+    library, _ = rliable()
+    np.random.seed(SEED)  # its own random_state has no effect
+    return library.get_interval_estimates(scores, function, reps=REPETITIONS)
+
+
+def iqm(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return the interquartile mean: without the lowest and highest quarter."""
+    from scipy.stats import trim_mean
+
+    return trim_mean(values, 0.25, axis=axis)
+
+
+# Final scores -------------------------------------------------------------------------
+
+
+def final_scores(comparison: Comparison) -> Dict[Tuple[str, str], Tuple[float, ...]]:
+    """Return (IQM, low, high) for each algorithm and task with scores."""
+    matrices = {
+        key: group.scores[:, None]
+        for key, group in comparison.groups.items()
+        if len(group.scores)
+    }
+    points, intervals = by_rliable(matrices, lambda x: np.array([iqm(x, axis=None)]))
+    return {
+        key: (float(points[key][0]), *(float(each) for each in intervals[key][:, 0]))
+        for key in matrices
+    }
+
+
+def matrices(comparison: Comparison) -> Dict[str, np.ndarray]:
+    """Return each algorithm's normalised scores [runs, tasks], for complete tasks.
+
+    Where an algorithm has more runs on some tasks, its first ones are taken.
+    """
+    tasks = comparison.complete_tasks()
+    found = {}
+    for algorithm in comparison.algorithms if tasks else ():
+        columns = [
+            comparison.normalised(comparison.groups[algorithm, task].scores, task)
+            for task in tasks
+        ]
+        runs = min(map(len, columns))
+        found[algorithm] = np.stack([column[:runs] for column in columns], axis=1)
+        if any(len(column) > runs for column in columns):
+            comparison.remarks.append(
+                f"{algorithm}: its runs differ in number from task to task; statistics "
+                f"over all tasks take the first {runs} of each"
+            )
+    return found
+
+
+def aggregates(scores: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    """Return (estimate, low, high) × `AGGREGATES` for each algorithm."""
+    _, metrics = rliable()
+    functions = (
+        metrics.aggregate_median,
+        metrics.aggregate_iqm,
+        metrics.aggregate_mean,
+        metrics.aggregate_optimality_gap,
+    )
+    points, intervals = by_rliable(
+        scores, lambda x: np.array([each(x) for each in functions])
+    )
+    return {name: np.vstack([points[name], intervals[name]]) for name in scores}
+
+
+def profiles(scores: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    """Return (share, low, high) × `TAUS` of runs with a score above tau."""
+
+    def above(x: np.ndarray) -> np.ndarray:
+        ordered = np.sort(x, axis=None)
+        return 1 - np.searchsorted(ordered, TAUS, side="right") / ordered.size
+
+    points, intervals = by_rliable(scores, above)
+    return {name: np.vstack([points[name], intervals[name]]) for name in scores}
+
+
+def improvements(scores: Dict[str, np.ndarray]) -> Dict[Tuple[str, str], np.ndarray]:
+    """Return (probability, low, high) that X is better than Y, for each pair."""
+    pairs = {
+        (x, y): [scores[x], scores[y]] for x, y in itertools.combinations(scores, 2)
+    }
+    points, intervals = by_rliable(pairs, improvement) if pairs else ({}, {})
+    return {pair: np.array([points[pair][0], *intervals[pair][:, 0]]) for pair in pairs}
+
+
+def improvement(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return P(x > y) + P(x = y)/2, averaged over tasks; as rliable's, but faster."""
+    difference = np.sign(x[:, None, :] - y[None, :, :])
+    return np.array([(difference.mean() + 1) / 2])
+
+
+# Curves -------------------------------------------------------------------------------
+
+
+def bootstrap(strata: Sequence[np.ndarray]) -> Interval:
+    """Return the IQM, and its 95 % interval, at each point of some curves.
+
+    Args:
+        strata: for each task [runs, points]; runs are resampled within each.
+    """
+    draw = np.random.default_rng(SEED)
+    resampled = [
+        each[draw.integers(len(each), size=(REPETITIONS, len(each)))] for each in strata
+    ]
+    estimates = iqm(np.concatenate(resampled, axis=1), axis=1)
+    low, high = np.percentile(estimates, [2.5, 97.5], axis=0)
+    return iqm(np.concatenate(strata)), low, high
+
+
+def curve(
+    axes: List[np.ndarray], values: List[np.ndarray]
+) -> Tuple[np.ndarray, Interval, np.ndarray]:
+    """Return a group's curve on a common axis, and how many runs are in each point.
+
+    Between two tests a run is taken to be on the line between them. It counts up to
+    its own end, and not beyond.
+
+    Args:
+        axes: for each run, ascending; steps or seconds.
+        values: for each run.
+    """
+    ends = np.array([axis[-1] for axis in axes])
+    first = max(axis[0] for axis in axes if axis[0] <= ends.min())
+    grid = np.unique(np.concatenate([np.linspace(first, ends.max(), POINTS), ends]))
+    grid = grid[grid >= first]
+    rows = np.stack([np.interp(grid, x, y) for x, y in zip(axes, values)])
+    count = (grid[None, :] <= ends[:, None]).sum(axis=0)
+    parts = []
+    for start, stop in stretches(count):
+        alive = ends >= grid[stop - 1]
+        parts.append(bootstrap([rows[alive, start:stop]]))
+    interval = tuple(np.concatenate(column) for column in zip(*parts))
+    return grid, interval, count  # type: ignore[return-value]
+
+
+def stretches(count: np.ndarray) -> List[Tuple[int, int]]:
+    """Return where equal numbers begin and end."""
+    cuts = np.flatnonzero(np.diff(count)) + 1
+    bounds = [0, *cuts.tolist(), len(count)]
+    return list(zip(bounds, bounds[1:]))
+
+
+def efficiency(comparison: Comparison) -> Dict[str, Tuple[np.ndarray, Interval]]:
+    """Return the IQM of normalised values against the share of training, over tasks."""
+    share = np.linspace(0, 1, POINTS)
+    found = {}
+    for algorithm in comparison.algorithms:
+        strata = []
+        for task in comparison.complete_tasks():
+            group, steps = comparison.groups[algorithm, task], comparison.horizons[task]
+            rows = [np.interp(share * steps, r.steps, r.values) for r in group.scored]
+            strata.append(comparison.normalised(np.stack(rows), task))
+        if strata:
+            found[algorithm] = share, bootstrap(strata)
+    return found
+
+
+def reaching(comparison: Comparison, run: Record, task: str, threshold: float) -> float:
+    """Return the first tested step with a normalised value of a threshold; or ∞."""
+    above = comparison.normalised(run.values, task) >= threshold
+    return float(run.steps[above.argmax()]) if above.any() else float("inf")
+
+
+def steps_to_reach(comparison: Comparison) -> List[Dict[str, Any]]:
+    """Return a row for each algorithm, task and threshold."""
+    rows = []
+    for (algorithm, task), group in sorted(comparison.groups.items()):
+        low, high = comparison.ranges[task]
+        for threshold in THRESHOLDS:
+            steps = [reaching(comparison, run, task, threshold) for run in group.runs]
+            rows.append(
+                {
+                    "algorithm": algorithm,
+                    "task": task,
+                    "threshold": threshold,
+                    "value": low + threshold * (high - low),
+                    "runs": len(steps),
+                    "reached": int(np.isfinite(steps).sum()),
+                    "median_steps": float(np.median(steps)),
+                }
+            )
+    return rows

@@ -1,0 +1,213 @@
+"""CSV files, a LaTeX table, and the JSON layout that MARL-eval reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+
+from ..figures import write_rows
+from . import statistics
+from .drawing import by_hours, by_steps, title_of
+from .scores import Comparison
+
+LATEX = str.maketrans(
+    {
+        **{symbol: f"\\{symbol}" for symbol in "&%$#_{}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+    }
+)
+
+
+def rounded(value: float, reference: float) -> str:
+    """Return a number with about three digits of what is compared."""
+    digits = 0 if abs(reference) >= 1000 else 1 if abs(reference) >= 100 else 2
+    return f"{value:.{digits}f}"
+
+
+def best_of(final: Dict[Any, Tuple[float, ...]], task: str) -> List[str]:
+    """Return the algorithms whose interval reaches that of the best one."""
+    here = {name: found for (name, where), found in final.items() if where == task}
+    low = max(here.values(), default=(0.0, 0.0, 0.0))[1]
+    return [name for name, (_, _, high) in here.items() if high >= low]
+
+
+def latex(comparison: Comparison, final: Dict[Any, Tuple[float, ...]]) -> str:
+    """Return the final scores as a LaTeX table (booktabs)."""
+    names = comparison.algorithms
+    head = " & ".join(["", *(title_of(name).translate(LATEX) for name in names)])
+    lines = [
+        f"% {comparison.metric}: IQM [95% stratified-bootstrap interval] of the final",
+        r"% scores; bold: the interval reaches the best's. Needs \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{l{'r' * len(names)}}}",
+        r"\toprule",
+        rf"{head} \\",
+        r"\midrule",
+    ]
+    for task in comparison.tasks:
+        best, cells = best_of(final, task), [task.translate(LATEX)]
+        for name in names:
+            cells.append(latex_cell(final.get((name, task)), name in best))
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def latex_cell(found: Any, is_best: bool) -> str:
+    """Return one entry of the table."""
+    if found is None:
+        return "--"
+    middle, low, high = (rounded(each, found[0]) for each in found)
+    middle = rf"\mathbf{{{middle}}}" if is_best else middle
+    return rf"${middle}$ {{\scriptsize $[{low}, {high}]$}}"
+
+
+def write_all(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
+    """Write all tables into a folder."""
+    tables = {
+        "runs": runs(comparison),
+        "final_scores": final_rows(comparison, results["final"]),
+        "curves": curve_rows(comparison, by_steps, "t_env"),
+        "wall_clock": curve_rows(comparison, by_hours, "hours"),
+        "aggregates": aggregate_rows(results["aggregates"]),
+        "profiles": profile_rows(results["profiles"]),
+        "improvement": improvement_rows(results["improvements"]),
+        "sample_efficiency": efficiency_rows(results["efficiency"]),
+        "steps_to_reach": results["reaching"],
+    }
+    for name, rows in tables.items():
+        if rows:
+            write_rows(out / f"{name}.csv", rows)
+    (out / "table.tex").write_text(latex(comparison, results["final"]), "utf-8")
+    text = json.dumps(marl_eval(comparison), indent=1)
+    (out / "marl_eval.json").write_text(text, "utf-8")
+
+
+def runs(comparison: Comparison) -> List[Dict[str, Any]]:
+    """Return a row for each run that is compared."""
+    return [
+        {
+            "algorithm": group.algorithm,
+            "task": group.task,
+            "seed": run.seed,
+            "status": run.status,
+            "last_step": run.end,
+            "hours": None if run.seconds is None else round(run.seconds[-1] / 3600, 3),
+            "clock": run.clock,
+            "final_score": dict(zip(map(id, group.scored), group.scores)).get(id(run)),
+            "folder": str(run.folder),
+        }
+        for _, group in sorted(comparison.groups.items())
+        for run in group.runs
+    ]
+
+
+def final_rows(comparison: Comparison, final: Dict[Any, Any]) -> List[Dict[str, Any]]:
+    """Return a row for each algorithm and task."""
+    return [
+        {
+            "algorithm": name,
+            "task": task,
+            "iqm": middle,
+            "low": low,
+            "high": high,
+            "runs": len(comparison.groups[name, task].scores),
+            "at_step": comparison.horizons[task],
+        }
+        for (name, task), (middle, low, high) in sorted(final.items())
+    ]
+
+
+def curve_rows(comparison: Comparison, axis_of: Any, axis: str) -> List[Dict[str, Any]]:
+    """Return a row for each point of the learning curves."""
+    rows = []
+    for (name, task), group in sorted(comparison.groups.items()):
+        pairs = [(axis_of(run), run.values) for run in group.runs]
+        pairs = [(x, y) for x, y in pairs if x is not None]
+        if not pairs:
+            continue
+        xs, ys = map(list, zip(*pairs))
+        grid, interval, count = statistics.curve(xs, ys)
+        for x, middle, low, high, n in zip(grid, *interval, count):
+            row = {"algorithm": name, "task": task, axis: float(f"{x:.8g}")}
+            rows.append({**row, **numbers(middle, low, high), "runs": int(n)})
+    return rows
+
+
+def numbers(middle: float, low: float, high: float) -> Dict[str, float]:
+    """Return an estimate and its interval, as CSV has them."""
+    return {
+        name: float(f"{value:.6g}")
+        for name, value in (("iqm", middle), ("low", low), ("high", high))
+    }
+
+
+def aggregate_rows(results: Dict[str, np.ndarray]) -> List[Dict[str, Any]]:
+    """Return a row for each algorithm and kind of mean."""
+    return [
+        {"algorithm": name, "kind": kind, "value": value, "low": low, "high": high}
+        for name, columns in results.items()
+        for kind, (value, low, high) in zip(statistics.AGGREGATES, columns.T)
+    ]
+
+
+def profile_rows(results: Dict[str, np.ndarray]) -> List[Dict[str, Any]]:
+    """Return a row for each algorithm and tau."""
+    return [
+        {"algorithm": name, "tau": round(tau, 3), "share": share, "low": low, "high": h}
+        for name, columns in results.items()
+        for tau, (share, low, h) in zip(statistics.TAUS.tolist(), columns.T)
+    ]
+
+
+def improvement_rows(results: Dict[Any, np.ndarray]) -> List[Dict[str, Any]]:
+    """Return a row for each pair."""
+    return [
+        {"x": x, "y": y, "probability": value, "low": low, "high": high}
+        for (x, y), (value, low, high) in results.items()
+    ]
+
+
+def efficiency_rows(results: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """Return a row for each algorithm and share of training."""
+    return [
+        {"algorithm": name, "share": float(f"{x:.4g}"), **numbers(*point)}
+        for name, (share, interval) in results.items()
+        for x, *point in zip(share, *interval)
+    ]
+
+
+def marl_eval(comparison: Comparison) -> Dict[str, Any]:
+    """Return all values: environment → task → algorithm → seed → step.
+
+    MARL-eval wants the same number of steps in all runs, so each stops at the task's
+    horizon. Absolute metrics are the best value of each run.
+    """
+    found: Dict[str, Any] = {}
+    for (name, task), group in sorted(comparison.groups.items()):
+        environment = str(group.runs[0].config.get("env", "unknown"))
+        seeds = found.setdefault(environment, {}).setdefault(task, {})
+        seeds[name] = {}
+        for number, run in enumerate(group.scored):
+            seed = run.seed if run.seed is not None else number
+            seeds[name][f"seed_{seed}"] = marl_eval_run(comparison, run, task)
+    return found
+
+
+def marl_eval_run(comparison: Comparison, run: Any, task: str) -> Dict[str, Any]:
+    """Return one run's steps, each with its count and the metric's values."""
+    kept = run.steps <= 1.02 * comparison.horizons[task]
+    steps, values = run.steps[kept], run.values[kept]
+    seconds = run.seconds[kept] if run.seconds is not None else np.zeros(len(steps))
+    rows = {
+        f"step_{number}": {
+            "step_count": int(step),
+            "elapsed_time": round(float(second)),
+            comparison.metric: [float(value)],
+        }
+        for number, (step, value, second) in enumerate(zip(steps, values, seconds))
+    }
+    return {**rows, "absolute_metrics": {comparison.metric: [float(values.max())]}}
