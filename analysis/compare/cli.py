@@ -111,6 +111,8 @@ def compute(comparison: Comparison) -> Dict[str, Any]:
         "improvements": statistics.improvements(scores),
         "efficiency": statistics.efficiency(comparison),
         "reaching": statistics.steps_to_reach(comparison),
+        "curves": statistics.curves(comparison, statistics.by_steps),
+        "wall_clock": statistics.curves(comparison, statistics.by_hours),
     }
 
 
@@ -119,6 +121,7 @@ def write(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
     images = {}
     for name, figure in drawing.draw_all(comparison, results).items():
         figure.savefig(out / f"{name}.png", dpi=150)
+        figure.set_layout_engine("none")  # as it has just been laid out
         figure.savefig(out / f"{name}.pdf")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
 from .. import figures
-from ..runs import Record
 from . import statistics
-from .scores import Comparison, Group
+from .scores import Comparison
 
 # After the colours of the algorithms that have one (Okabe and Ito; they differ for
 # colour-blind readers): for others, those left. Lines differ in their dashes too.
 MORE_COLOURS = ("#CC79A7", "#56B4E9", "#000000", "#8C6D31", "#7B4173", "#F0E442")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)))
 COLUMNS = 3
+STEPS = "environment steps"
 FONT = {"font.size": 9, "axes.titlesize": 9.5, "svg.fonttype": "path"}
 Style = Dict[str, Tuple[str, Any]]
 
@@ -46,11 +46,11 @@ def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
     look = styles(comparison.algorithms)
     drawn = {}
     with pyplot.rc_context(FONT):
-        drawn["learning_curves"] = curves(comparison, look, by_steps)
-        if any(
-            r.seconds is not None for g in comparison.groups.values() for r in g.runs
-        ):
-            drawn["wall_clock"] = curves(comparison, look, by_hours)
+        found = results["curves"]
+        drawn["learning_curves"] = curves(comparison, found, look, STEPS)
+        if results["wall_clock"]:
+            found = results["wall_clock"]
+            drawn["wall_clock"] = curves(comparison, found, look, "hours")
         drawn["final_scores"] = final_scores(comparison, results["final"], look)
         if results["aggregates"]:
             drawn["aggregates"] = aggregates(results["aggregates"], look)
@@ -59,16 +59,6 @@ def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
         if results["improvements"]:
             drawn["improvement"] = improvement(results["improvements"])
     return drawn
-
-
-def by_steps(run: Record) -> Any:
-    """Return a run's horizontal axis: environment steps."""
-    return run.steps.astype(float)
-
-
-def by_hours(run: Record) -> Any:
-    """Return a run's horizontal axis: hours since its start; None if not known."""
-    return None if run.seconds is None else run.seconds / 3600
 
 
 def panels(n: int) -> Tuple[Any, List[Any]]:
@@ -101,40 +91,34 @@ def legend(figure: Any, axes: List[Any]) -> None:
         handles.values(),
         handles.keys(),
         loc="outside upper center",
-        ncols=min(4, len(handles)),
+        ncols=min(5, len(handles)),
         frameon=False,
     )
 
 
 def curves(
-    comparison: Comparison, look: Style, axis_of: Callable[[Record], Any]
+    comparison: Comparison, results: Dict[Any, Any], look: Style, unit: str
 ) -> Any:
     """Draw learning curves, a panel for each task."""
     figure, axes = panels(len(comparison.tasks))
     for axis, task in zip(axes, comparison.tasks):
         axis.set_title(task)
-        for group in comparison.on(task):
-            one_curve(axis, group, look[group.algorithm], axis_of)
-        axis.set_xlabel("environment steps" if axis_of is by_steps else "hours")
+        for name in comparison.algorithms:
+            if (name, task) in results:
+                one_curve(axis, name, results[name, task], look[name])
+        axis.set_xlabel(unit)
         axis.set_ylabel(comparison.metric)
-        if axis_of is by_steps:
+        if unit == STEPS:
             axis.xaxis.set_major_formatter(thousands)
     legend(figure, axes)
     return figure
 
 
-def one_curve(
-    axis: Any, group: Group, look: Tuple[str, Any], axis_of: Callable[[Record], Any]
-) -> None:
-    """Draw IQM and interval; fainter where some of the runs have ended."""
-    pairs = [(axis_of(run), run.values) for run in group.runs]
-    pairs = [(x, y) for x, y in pairs if x is not None]
-    if not pairs:
-        return
-    (colour, dashes), (xs, ys) = look, zip(*pairs)
-    grid, (middle, low, high), count = statistics.curve(list(xs), list(ys))
+def one_curve(axis: Any, name: str, curve: Any, look: Tuple[str, Any]) -> None:
+    """Draw IQM and interval; thinner where some of the runs have ended."""
+    (colour, dashes), (grid, (middle, low, high), count) = look, curve
     full = int((count == count.max()).sum())
-    label = title_of(group.algorithm)
+    label = title_of(name)
     axis.plot(grid[:full], middle[:full], color=colour, ls=dashes, lw=1.7, label=label)
     axis.plot(grid[full - 1 :], middle[full - 1 :], color=colour, lw=0.8, alpha=0.7)
     axis.fill_between(grid, low, high, color=colour, alpha=0.16, lw=0)

@@ -7,7 +7,7 @@ NeurIPS 2021; by rliable, but for the curves, where all points are resampled at 
 from __future__ import annotations
 
 import itertools
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ TAUS = np.linspace(0, 1, 51)
 AGGREGATES = ("median", "IQM", "mean", "optimality gap")
 THRESHOLDS = (0.5, 0.75, 0.9)
 Interval = Tuple[np.ndarray, np.ndarray, np.ndarray]  # estimate, low, high
+Curve = Tuple[np.ndarray, Interval, np.ndarray]  # axis, IQM, number of runs
 
 
 def rliable() -> Tuple[Any, Any]:
@@ -49,10 +50,14 @@ def by_rliable(scores: Dict[Any, Any], function: Callable[..., np.ndarray]) -> A
 
 
 def iqm(values: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Return the interquartile mean: without the lowest and highest quarter."""
-    from scipy.stats import trim_mean
+    """Return the interquartile mean: without the lowest and highest quarter.
 
-    return trim_mean(values, 0.25, axis=axis)
+    The same as rliable's (scipy's `trim_mean`), without its long way there.
+    """
+    n = values.shape[axis]
+    cut = n // 4
+    ordered = np.sort(values, axis=axis)
+    return np.take(ordered, range(cut, n - cut), axis=axis).mean(axis=axis)
 
 
 # Final scores -------------------------------------------------------------------------
@@ -65,7 +70,7 @@ def final_scores(comparison: Comparison) -> Dict[Tuple[str, str], Tuple[float, .
         for key, group in comparison.groups.items()
         if len(group.scores)
     }
-    points, intervals = by_rliable(matrices, lambda x: np.array([iqm(x, axis=None)]))
+    points, intervals = by_rliable(matrices, iqm)
     return {
         key: (float(points[key][0]), *(float(each) for each in intervals[key][:, 0]))
         for key in matrices
@@ -99,7 +104,7 @@ def aggregates(scores: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
     _, metrics = rliable()
     functions = (
         metrics.aggregate_median,
-        metrics.aggregate_iqm,
+        lambda x: iqm(x.ravel()),
         metrics.aggregate_mean,
         metrics.aggregate_optimality_gap,
     )
@@ -153,28 +158,50 @@ def bootstrap(strata: Sequence[np.ndarray]) -> Interval:
     return iqm(np.concatenate(strata)), low, high
 
 
-def curve(
-    axes: List[np.ndarray], values: List[np.ndarray]
-) -> Tuple[np.ndarray, Interval, np.ndarray]:
+def by_steps(run: Record) -> Optional[np.ndarray]:
+    """Return a run's horizontal axis: environment steps."""
+    return run.steps.astype(float)
+
+
+def by_hours(run: Record) -> Optional[np.ndarray]:
+    """Return a run's horizontal axis: hours since its start; None if not known."""
+    return None if run.seconds is None else run.seconds / 3600
+
+
+def curves(
+    comparison: Comparison, axis_of: Callable[[Record], Any]
+) -> Dict[Any, Curve]:
+    """Return the curve of each algorithm and task that has the axis."""
+    found = {}
+    for key, group in sorted(comparison.groups.items()):
+        pairs = [(axis_of(run), run.values) for run in group.runs]
+        pairs = [(x, y) for x, y in pairs if x is not None]
+        if pairs:
+            found[key] = curve(*map(list, zip(*pairs)))  # type: ignore[arg-type]
+    return found
+
+
+def curve(axes: List[np.ndarray], values: List[np.ndarray]) -> Curve:
     """Return a group's curve on a common axis, and how many runs are in each point.
 
     Between two tests a run is taken to be on the line between them. It counts up to
-    its own end, and not beyond.
+    its own end, and less than a point of the axis beyond: test times vary a little.
 
     Args:
-        axes: for each run, ascending; steps or seconds.
+        axes: for each run, ascending; steps or hours.
         values: for each run.
     """
     ends = np.array([axis[-1] for axis in axes])
     first = max(axis[0] for axis in axes if axis[0] <= ends.min())
-    grid = np.unique(np.concatenate([np.linspace(first, ends.max(), POINTS), ends]))
-    grid = grid[grid >= first]
+    grid = np.unique(np.linspace(first, ends.max(), POINTS))
     rows = np.stack([np.interp(grid, x, y) for x, y in zip(axes, values)])
-    count = (grid[None, :] <= ends[:, None]).sum(axis=0)
+    ends += (ends.max() - first) / (POINTS - 1)
+    is_there = grid[None, :] < ends[:, None]
+    is_there[:, 0] = True
+    count = is_there.sum(axis=0)
     parts = []
     for start, stop in stretches(count):
-        alive = ends >= grid[stop - 1]
-        parts.append(bootstrap([rows[alive, start:stop]]))
+        parts.append(bootstrap([rows[is_there[:, start], start:stop]]))
     interval = tuple(np.concatenate(column) for column in zip(*parts))
     return grid, interval, count  # type: ignore[return-value]
 
@@ -212,7 +239,7 @@ def steps_to_reach(comparison: Comparison) -> List[Dict[str, Any]]:
     rows = []
     for (algorithm, task), group in sorted(comparison.groups.items()):
         low, high = comparison.ranges[task]
-        for threshold in THRESHOLDS:
+        for threshold in THRESHOLDS if high > low else ():
             steps = [reaching(comparison, run, task, threshold) for run in group.runs]
             rows.append(
                 {

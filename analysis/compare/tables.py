@@ -10,7 +10,7 @@ import numpy as np
 
 from ..figures import write_rows
 from . import statistics
-from .drawing import by_hours, by_steps, title_of
+from .drawing import title_of
 from .scores import Comparison
 
 LATEX = str.maketrans(
@@ -70,8 +70,8 @@ def write_all(comparison: Comparison, results: Dict[str, Any], out: Path) -> Non
     tables = {
         "runs": runs(comparison),
         "final_scores": final_rows(comparison, results["final"]),
-        "curves": curve_rows(comparison, by_steps, "t_env"),
-        "wall_clock": curve_rows(comparison, by_hours, "hours"),
+        "curves": curve_rows(results["curves"], "t_env"),
+        "wall_clock": curve_rows(results["wall_clock"], "hours"),
         "aggregates": aggregate_rows(results["aggregates"]),
         "profiles": profile_rows(results["profiles"]),
         "improvement": improvement_rows(results["improvements"]),
@@ -121,16 +121,10 @@ def final_rows(comparison: Comparison, final: Dict[Any, Any]) -> List[Dict[str, 
     ]
 
 
-def curve_rows(comparison: Comparison, axis_of: Any, axis: str) -> List[Dict[str, Any]]:
-    """Return a row for each point of the learning curves."""
+def curve_rows(curves: Dict[Any, Any], axis: str) -> List[Dict[str, Any]]:
+    """Return a row for each point of the curves."""
     rows = []
-    for (name, task), group in sorted(comparison.groups.items()):
-        pairs = [(axis_of(run), run.values) for run in group.runs]
-        pairs = [(x, y) for x, y in pairs if x is not None]
-        if not pairs:
-            continue
-        xs, ys = map(list, zip(*pairs))
-        grid, interval, count = statistics.curve(xs, ys)
+    for (name, task), (grid, interval, count) in curves.items():
         for x, middle, low, high, n in zip(grid, *interval, count):
             row = {"algorithm": name, "task": task, axis: float(f"{x:.8g}")}
             rows.append({**row, **numbers(middle, low, high), "runs": int(n)})
