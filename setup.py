@@ -24,7 +24,12 @@ PLOTS = ["matplotlib>=3.5"]
 THEORY = ["scipy>=1.8"]
 # rliable breaks with a newer pandas, through arch.
 ANALYSIS = PLOTS + THEORY + ["rliable>=1.2,<1.3", "arch>=5.3,<8", "pandas<3"]
+GYMNASIUM = ["gymnasium>=0.29"]
+LBF = GYMNASIUM + ["lbforaging>=2,<3"]
+MPE = GYMNASIUM + ["mpe2>=1,<2"]
 TEST = ["pytest>=7", "pytest-xdist>=3", "hypothesis>=6"]
+# Small environments to test with; older Pythons skip those tests.
+TEST += [f"{name}; python_version >= '3.10'" for name in LBF + MPE[1:]]
 
 setup(
     name="pymarl-wqmix",
@@ -51,6 +56,12 @@ setup(
         "analysis": ANALYSIS,
         "ray": ["ray>=2.7"],
         "slurm": ["submitit>=1.5"],
+        "gymma": GYMNASIUM,
+        "lbf": LBF,
+        "rware": GYMNASIUM + ["rware>=2,<3"],
+        "pettingzoo": GYMNASIUM + ["pettingzoo>=1.24"],
+        "mpe": MPE,
+        "smax": ["jaxmarl>=0.2,<0.3"],
         "tensorboard": ["tensorboardX>=2.6"],
         "test": TEST + PLOTS + THEORY,
     },

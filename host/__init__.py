@@ -1,1 +1,9 @@
 """The embedded host: a small PyMARL-compatible framework (`python -m wqmix.host`)."""
+
+
+def __getattr__(name):
+    if name == "register_env":  # imports numpy and YAML: when it is asked for
+        from .envs import register_env
+
+        return register_env
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -123,15 +123,26 @@ def load_config(command):
     Raises:
         ConfigError: an unknown file or key, or a value of the wrong type.
     """
+    files = (("--env-config", command.env_config), ("--config", command.config))
+    return _merged(files, command.updates)
+
+
+def load_env_config(name, words):
+    """The configuration that an environment's file and `key=value` words come to.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    return _merged((("--env-config", name),), dict(map(_parse_update, words)))
+
+
+def _merged(files, updates):
     default = read_yaml(CONFIG_DIR / "default.yaml")
     config = default
-    for option, name in (
-        ("--env-config", command.env_config),
-        ("--config", command.config),
-    ):
+    for option, name in files:
         path = find_config(option, name)
         config = _overlay(config, read_yaml(path), f"in {path.name}", default)
-    for key, value in command.updates.items():
+    for key, value in updates.items():
         _check_known(key, config)
         config = _overlay(config, nest(key, value), "on the command line", default)
     return config
@@ -140,6 +151,8 @@ def load_config(command):
 def _check_known(dotted_key, config):
     known, prefix = config, ""
     for part in dotted_key.split("."):
+        if known == {}:
+            return  # an empty mapping, such as env_args.options, takes any key
         if not isinstance(known, dict) or part not in known:
             names = [name for name in flatten(config) if name.startswith(prefix)]
             raise unknown("key", dotted_key, names)

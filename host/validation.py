@@ -9,6 +9,7 @@ import random
 from ..config import reading
 from . import controllers, envs, learners, runners
 from .components import action_selectors
+from .envs import contract
 from .errors import CheckpointError, ConfigError, HostError, unknown
 from .modules import agents, mixers
 from .utils.checkpoints import (
@@ -159,6 +160,11 @@ def _check_combinations(config):
     for key in ("batch_size", "batch_size_run"):
         if config[key] > stored:
             raise ConfigError(f"{key} is {config[key]}, over buffer_size, {stored}")
+    if config["runner"] == "parallel" and config["env"] in envs.IN_ONE_PROCESS:
+        raise ConfigError(
+            f"env {config['env']!r} cannot be in forked processes, which the parallel "
+            "runner uses: runner=vector steps many copies in one"
+        )
     if config["save_replay"] and config["runner"] != "episode":
         raise ConfigError("save_replay needs runner=episode")
     if config["use_tensorboard"] and not importlib.util.find_spec("tensorboardX"):
@@ -206,8 +212,13 @@ def _check_env(config):
     """Make the environment once: it knows best what its arguments may be."""
     name = config["env"]
     try:
-        envs.REGISTRY[name](**config["env_args"]).close()
+        env = envs.REGISTRY[name](**config["env_args"])
     except HostError:
         raise
     except (TypeError, ValueError) as error:
         raise ConfigError(f"env {name!r} refuses its env_args: {error}") from error
+    try:
+        if name == "custom" or name not in envs.OWN:
+            contract.insist(env, name)
+    finally:
+        env.close()

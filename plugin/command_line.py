@@ -144,6 +144,8 @@ def check_known(key: str, config: Dict[str, Any], files: ConfigFiles) -> None:
     for part in key.split("."):
         if not isinstance(section, dict) or part == ALWAYS_ACCEPTED:
             return
+        if not section:
+            return  # an empty mapping, such as env_args.options, takes any key
         if part not in section:
             raise ConfigError(
                 f"{key}: {files.host.title} has no such setting for this algorithm and "

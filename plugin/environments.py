@@ -26,7 +26,7 @@ def for_host(settings: Dict[str, Any]) -> Dict[str, Any]:
     PyMARL2 and later put `env_args.map_name` into the name of their results folder.
     """
     name = settings["env"]
-    env_args = {**settings["env_args"], "map_name": name}
+    env_args = {"map_name": name, **settings["env_args"]}
     return {**settings, "env": PREFIX + name, "env_args": env_args}
 
 
@@ -56,10 +56,11 @@ class HostEnv:
             **kwargs: `env_args`, one by one or (oxwhirl/wqmix) as `env_args=` beside
                 `args=`; what hosts add of their own is left out.
         """
-        from ..host.envs import REGISTRY
+        from ..host.envs import REGISTRY, default_env_args
 
         env_args = kwargs.get("env_args", kwargs)
-        env_args = {k: v for k, v in env_args.items() if k not in NOT_THE_GAMES}
+        not_its = set(NOT_THE_GAMES).difference(default_env_args(name))
+        env_args = {k: v for k, v in env_args.items() if k not in not_its}
         self._env = or_one_line(REGISTRY[name])(**env_args)
         self._as_gymnasium = as_gymnasium
 

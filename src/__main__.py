@@ -31,7 +31,12 @@ host:NAME for a file of the host's that has the name of one of ours.
 COMMANDS = {
     "list": ("wqmix.plugin.listing", "algorithms, weightings, mixers, hosts …"),
     "demo": ("wqmix.analysis.demo", "QMIX fails, Weighted QMIX succeeds: watch it"),
+    "sweep": ("wqmix.analysis.sweep.cli", "many runs: algorithms, games, seeds: FILE"),
+    "compare": ("wqmix.analysis.compare.cli", "report over finished runs: RESULTS…"),
+    "plot": ("wqmix.analysis.plot", "one metric in the terminal: RESULTS…"),
     "doctor": ("wqmix.plugin.doctor", "does it work in this checkout? [src/main.py]"),
+    "check-env": ("wqmix.host.check_env", "what is wrong with an environment: NAME"),
+    "replay": ("wqmix.analysis.replay", "an episode as GIF: CHECKPOINT"),
     "export-configs": ("wqmix.plugin.export", "resolved YAMLs for your fork: DIR"),
     "theory": ("wqmix.theory.cli", "the paper's operators, exact, on a payoff: PAYOFF"),
 }

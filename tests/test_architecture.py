@@ -25,7 +25,7 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
     "plugin": ({"src", "config"}, {"torch", "numpy", "yaml", "sacred", "tensorboardX"}),
     "host": (
         {"config", "storage"},
-        {"torch", "numpy", "sacred", "tqdm", "tensorboardX", "smac"},
+        {"torch", "numpy", "sacred", "tqdm", "tensorboardX", "gymnasium"},
     ),
     "theory": ({"config"}, {"numpy", "scipy", "matplotlib"}),
     "analysis": (

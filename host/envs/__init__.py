@@ -8,6 +8,7 @@ when they are asked for.
 
 import os
 from functools import partial
+from importlib import import_module
 
 from ...config import reading
 from ..errors import ConfigError, unknown
@@ -28,6 +29,7 @@ __all__ = [
     "MultiAgentEnv",
     "SingleEnv",
     "complete_env_args",
+    "default_env_args",
     "register_env",
 ]
 
@@ -46,45 +48,54 @@ def register_env(name, factory, batch_factory=None):
         BATCH_REGISTRY[name] = batch_factory
 
 
+def default_env_args(name):
+    """The `env_args` of ``config/envs/<name>.yaml``."""
+    path = os.path.join(CONFIG_FOLDER, name + ".yaml")
+    return reading.read_yaml(path)["env_args"]
+
+
 def complete_env_args(name, env_args):
     """``env_args`` over those of ``config/envs/<name>.yaml``; refuses unknown keys."""
-    path = os.path.join(CONFIG_FOLDER, name + ".yaml")
-    known = reading.read_yaml(path)["env_args"]
+    known = default_env_args(name)
     for key in env_args:
         if key not in known:
-            raise unknown(f"env_args key of {name}", key, known)
+            hint = "; what its constructor takes goes into env_args.options"
+            error = unknown(f"env_args key of {name}", key, known)
+            raise ConfigError(f"{error}{hint}") if "options" in known else error
     return {**known, **env_args}
 
 
-def _matrix_game(n_copies, **env_args):
-    from .matrix_game import MatrixGameBatch
+def _make(name, module, class_name, *args, **env_args):
+    """A game of this package's module, with its settings completed."""
+    factory = getattr(import_module("." + module, __name__), class_name)
+    return factory(*args, **complete_env_args(name, env_args))
 
-    return MatrixGameBatch(n_copies, **complete_env_args("matrix_game", env_args))
+
+def _register(name, module, class_name):
+    register_env(name, partial(_make, name, module, class_name))
 
 
-def _predator_prey(n_copies, **env_args):
-    from .predator_prey import PredatorPreyBatch
-
-    return PredatorPreyBatch(n_copies, **complete_env_args("predator_prey", env_args))
+def _register_batch(name, module, class_name):
+    batch_factory = partial(_make, name, module, class_name)
+    register_env(name, partial(_single, batch_factory), batch_factory)
 
 
 def _single(batch_factory, **env_args):
     return SingleEnv(batch_factory(1, **env_args))
 
 
-def _starcraft(**env_args):
-    """StarCraft's SMAC, if it is installed."""
-    try:
-        from smac.env import StarCraft2Env
-    except ImportError as error:
-        raise ConfigError(
-            f"env 'sc2' needs StarCraft's smac ({error}): install it from GitHub, "
-            "oxwhirl/smac, with the game; the smac on PyPI is another package, "
-            "a hyper-parameter optimiser"
-        ) from None
-    return StarCraft2Env(**env_args)
+def _starcraft(name, **env_args):
+    return getattr(import_module(".starcraft", __name__), name)(**env_args)
 
 
-register_env("matrix_game", partial(_single, _matrix_game), _matrix_game)
-register_env("predator_prey", partial(_single, _predator_prey), _predator_prey)
-register_env("sc2", _starcraft)
+_register_batch("matrix_game", "matrix_game", "MatrixGameBatch")
+_register_batch("predator_prey", "predator_prey", "PredatorPreyBatch")
+_register_batch("smax", "smax", "SmaxBatch")
+_register("gymma", "gymma", "GymmaEnv")
+_register("pettingzoo", "zoo", "ParallelEnv")
+_register("mpe", "zoo", "mpe")
+_register("custom", "custom", "custom")
+register_env("sc2", partial(_starcraft, "sc2"))
+register_env("sc2v2", partial(_starcraft, "sc2v2"))
+OWN = frozenset(REGISTRY)
+IN_ONE_PROCESS = frozenset(["smax"])  # JAX does not survive a fork

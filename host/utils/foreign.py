@@ -1,4 +1,4 @@
-"""Learners from files that were written for PyMARL.
+"""Learners and environments from files that were written for PyMARL.
 
 Such a file imports PyMARL's top-level modules (`from modules.mixers.qmix import
 QMixer`). While it is imported, and only then, these names mean this package's modules.
@@ -66,19 +66,19 @@ def pymarl_names():
 
 
 def is_file_spec(name):
-    """Whether a learner is named as path/to/file.py:ClassName."""
+    """Whether a class is named as path/to/file.py:ClassName."""
     return isinstance(name, str) and name.rpartition(":")[0].endswith(".py")
 
 
-def load_class(spec):
-    """The class that `path/to/file.py:ClassName` names.
+def load_class(spec, kind="learner"):
+    """The class that `path/to/file.py:ClassName` names; `kind` is for messages.
 
     Raises:
         ConfigError: no such file or class, or an import that this host cannot serve.
     """
     path, _, class_name = spec.rpartition(":")
     if not os.path.isfile(path):
-        raise ConfigError(f"learner file {path!r} does not exist")
+        raise ConfigError(f"{kind} file {path!r} does not exist")
     name = os.path.splitext(os.path.basename(path))[0]
     file_spec = importlib.util.spec_from_file_location(f"{_HOST}.foreign.{name}", path)
     module = importlib.util.module_from_spec(file_spec)
@@ -86,7 +86,7 @@ def load_class(spec):
         with pymarl_names():
             file_spec.loader.exec_module(module)
     except (ImportError, SyntaxError) as error:
-        raise ConfigError(f"learner file {path!r} does not import: {error}") from error
+        raise ConfigError(f"{kind} file {path!r} does not import: {error}") from error
     if not hasattr(module, class_name):
         classes = [name for name, a in vars(module).items() if isinstance(a, type)]
         raise unknown(f"class in {path}", class_name, classes)

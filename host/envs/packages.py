@@ -1,0 +1,61 @@
+"""Environments of other packages: importing them, and their episodes' seeds."""
+
+import importlib
+
+import numpy as np
+
+from ..errors import ConfigError
+from .checks import seed_of
+
+
+def load(module, env, extra):
+    """Import `module`, which the extra `extra` of this package installs.
+
+    Raises:
+        ConfigError: it is not installed, or does not import; names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"env {env!r} needs {module.split('.')[0]} ({error}): "
+            f"pip install 'pymarl-wqmix[{extra}]'"
+        ) from None
+
+
+def build(constructor, options):
+    """`constructor(**options)`, where `options` are the user's.
+
+    Raises:
+        ConfigError: it refuses them.
+    """
+    try:
+        return constructor(**options)
+    except (TypeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(
+            f"env_args.options {options} are refused: {reason}"
+        ) from error
+
+
+class EpisodeSeeds:
+    """A seed for each episode, so that all that happens in it follows from that seed.
+
+    And a run that is resumed between two episodes goes on as if it had not stopped,
+    although the packages themselves cannot say what state they are in.
+    """
+
+    def __init__(self, seed):
+        self.seed = seed_of(seed)
+        self._rng = np.random.default_rng(self.seed)
+
+    def draw(self, count=None):
+        """The next episode's seed, or those of the next `count`."""
+        seeds = self._rng.integers(2**31, size=count)
+        return int(seeds) if count is None else seeds
+
+    def state_dict(self):
+        return {"rng": self._rng.bit_generator.state}
+
+    def load_state_dict(self, state):
+        self._rng.bit_generator.state = state["rng"]
