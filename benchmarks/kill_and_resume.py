@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Tuple
 
 import numpy as np
 import torch
@@ -88,6 +88,20 @@ def killed_after(child: int, seconds: float) -> bool:
     return True
 
 
+def watched(child: int, results: Path, log: str) -> Tuple[float, float]:
+    """Seconds until a run's first save, and until its end."""
+    began = time.monotonic()
+    first_save = 0.0
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            assert status == 0, Path(log).read_text()[-3000:]
+            return first_save, time.monotonic() - began
+        if not first_save and furthest(results):
+            first_save = time.monotonic() - began
+        time.sleep(0.02)
+
+
 def outcome(results: Path) -> dict:
     """All that the last checkpoint holds, and the last run's statistics."""
     step = furthest(results)
@@ -133,16 +147,16 @@ def compare(words: List[str], kills: int, draw: random.Random) -> str:
     """Return a line of the report; raises AssertionError where anything differs."""
     folder = Path(tempfile.mkdtemp())
     straight, killed, log = folder / "straight", folder / "killed", str(folder / "log")
-    began = time.monotonic()  # a run's start takes some seconds; then it is killed
     child = fork(lambda: launcher.main([*words, f"local_results_path={straight}"]), log)
-    assert os.waitpid(child, 0)[1] == 0, Path(log).read_text()[-3000:]
-    seconds = time.monotonic() - began
+    first_save, seconds = watched(child, straight, log)
     again = [*words, f"local_results_path={killed}"]
+    # So long that most runs get beyond their start, and all together not to the end.
+    longest = 1.5 * first_save + 2 * (seconds - first_save) / kills
     count = saving = 0
     steps = set()
     while count < kills:
         child = fork(lambda: launcher.main(again), log)
-        if not killed_after(child, draw.uniform(0.05, 3 + 2 * seconds / kills)):
+        if not killed_after(child, draw.uniform(0.05, longest)):
             break
         count += 1
         saving += bool(list(killed.rglob("*.partial")))
