@@ -144,9 +144,9 @@ def tell(comparison: Comparison, final: Dict[Any, Any], out: Path) -> None:
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
         print("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip())
-    for remark in comparison.remarks[:10]:
+    for remark in comparison.remarks:
         print(f"note: {one_line(remark)}", file=sys.stderr)
-    if len(comparison.remarks) > 10:
-        more = len(comparison.remarks) - 10
-        print(f"note: {more} more in the report", file=sys.stderr)
+    if comparison.on_runs:
+        more = len(comparison.on_runs)
+        print(f"note: {more} remarks on single runs are in the report", file=sys.stderr)
     print(f"Report: {out / 'report.html'}")

@@ -175,6 +175,7 @@ def rows_of(axis: Any, names: List[str]) -> None:
     axis.set_ylim(-0.6, len(names) - 0.4)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
+    axis.use_sticky_edges = False
     axis.margins(x=0.08)
 
 

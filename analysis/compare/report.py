@@ -22,7 +22,7 @@ img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .87rem; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd;
          white-space: nowrap; } th:first-child, td:first-child { text-align: left; }
-thead th { border-bottom: 2px solid #888; } td small { color: #666; }
+thead th { border-bottom: 2px solid #888; } td small { color: #666; white-space: nowrap; }
 td.left { text-align: left; } .remarks { background: #fff6e0; border-left: 4px solid
   #e69f00; padding: .5rem 1rem; overflow-wrap: anywhere; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem; }
@@ -34,6 +34,7 @@ summary { cursor: pointer; }
 figure { margin: 0; } figcaption { color: #444; font-size: .87rem; max-width: 48rem; }
 """
 
+MOST_UNFOLDED = 8  # remarks on single runs
 CAPTIONS = {
     "learning_curves": (
         "Learning curves",
@@ -103,7 +104,10 @@ def report(
     ]
     order = [name for name in CAPTIONS if name in images]
     body += [figure(name, images[name]) for name in order]
-    body += ["<h2>Steps to a score</h2>", reaching_table(results["reaching"])]
+    body += [
+        "<h2>Steps to a score</h2>",
+        reaching_table(comparison, results["reaching"]),
+    ]
     body += [
         "<h2>For LaTeX</h2>",
         f"<pre>{text(latex(comparison, results['final']))}</pre>",
@@ -124,15 +128,21 @@ def page(title: str, body: str) -> str:
 
 def remarks(comparison: Comparison) -> str:
     """Return what a reader must know."""
-    if not comparison.remarks:
+    if not comparison.remarks and not comparison.on_runs:
         return ""
-    items = "".join(f"<li>{text(each)}</li>" for each in comparison.remarks)
-    title = "To know before reading on"
-    listed = f"<ul>{items}</ul>"
-    if len(comparison.remarks) > 12:
-        summary = f"<summary>{len(comparison.remarks)} remarks</summary>"
-        listed = f"<details>{summary}{listed}</details>"
-    return f"<div class=remarks><strong>{title}</strong>{listed}</div>"
+    title, parts = "To know before reading on", [listed(comparison.remarks)]
+    if comparison.on_runs:
+        is_open = " open" if len(comparison.on_runs) <= MOST_UNFOLDED else ""
+        summary = f"<summary>On single runs: {len(comparison.on_runs)}</summary>"
+        inside = f"{summary}{listed(comparison.on_runs)}"
+        parts.append(f"<details{is_open}>{inside}</details>")
+    return f"<div class=remarks><strong>{title}</strong>{''.join(parts)}</div>"
+
+
+def listed(remarks: List[str]) -> str:
+    """Return remarks as a list."""
+    items = "".join(f"<li>{text(each)}</li>" for each in remarks)
+    return f"<ul>{items}</ul>" if remarks else ""
 
 
 def table(head: List[str], rows: List[List[str]]) -> str:
@@ -200,22 +210,28 @@ def figure(name: str, image: bytes) -> str:
     )
 
 
-def reaching_table(rows: List[Dict[str, Any]]) -> str:
-    """Return after how many steps runs first had a score."""
-    lines = [
-        [
-            text(row["task"]),
-            text(title_of(row["algorithm"])),
-            f"{row['value']:.4g} ({row['threshold']:.0%})",
-            f"{row['reached']} of {row['runs']}",
-            "–"
-            if row["median_steps"] == float("inf")
-            else f"{row['median_steps']:,.0f}",
-        ]
-        for row in sorted(rows, key=lambda r: (r["task"], r["threshold"]))
-    ]
-    head = ["task", "algorithm", "score (of the scale)", "runs that reach it"]
-    return table([*head, "median steps"], lines)
+def reaching_table(comparison: Comparison, rows: List[Dict[str, Any]]) -> str:
+    """Return after how many steps runs first had a score: the median, and how many."""
+    found = {(r["task"], r["threshold"], r["algorithm"]): r for r in rows}
+    lines = []
+    for task, threshold in sorted({(r["task"], r["threshold"]) for r in rows}):
+        cells = [found.get((task, threshold, name)) for name in comparison.algorithms]
+        value = next(cell["value"] for cell in cells if cell)
+        lines.append([text(task), f"{value:.4g} ({threshold:.0%})", *map(steps, cells)])
+    head = ["task", "score (of the scale)", *map(title_of, comparison.algorithms)]
+    return (
+        "<p class=quiet>The first test with that score: the median over runs, and how "
+        "many runs had one.</p>" + table(head, lines)
+    )
+
+
+def steps(row: Any) -> str:
+    """Return an entry of that table."""
+    if row is None:
+        return "–"
+    reached = f"<small>{row['reached']} of {row['runs']}</small>"
+    median = row["median_steps"]
+    return f"{'never' if median == float('inf') else f'{median:,.0f}'} {reached}"
 
 
 def run_list(comparison: Comparison) -> str:

@@ -8,6 +8,7 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
+from ..figures import TITLES
 from ..groups import name_all
 from ..runs import Record
 
@@ -42,22 +43,29 @@ class Comparison:
         groups: by algorithm and task.
         horizons: the step at which final scores are taken, by task.
         ranges: what is 0 and what is 1 on the common scale, by task.
-        remarks: what a reader must know: what was left out, and why.
+        remarks: what a reader must know of the whole.
+        on_runs: what was found in single runs, and which are left out, and why.
         last: how many of the last values make a final score.
     """
 
     metric: str
-    records: List[Record]
     groups: Dict[Tuple[str, str], Group]
     horizons: Dict[str, int]
     ranges: Dict[str, Range]
     remarks: List[str]
+    on_runs: List[str]
     last: int
 
     @property
     def algorithms(self) -> List[str]:
-        """Return the algorithms, in alphabetical order."""
-        return sorted({algorithm for algorithm, _ in self.groups})
+        """Return the algorithms: the known ones first, as papers list them."""
+        known = list(TITLES)
+
+        def place(name: str) -> Tuple[int, str]:
+            stem = name.split(" ")[0]
+            return known.index(stem) if stem in known else len(known), name
+
+        return sorted({algorithm for algorithm, _ in self.groups}, key=place)
 
     @property
     def tasks(self) -> List[str]:
@@ -100,10 +108,12 @@ def compare(
         ranges: the scale of tasks that have a known one; others go from the lowest to
             the highest final score here.
     """
-    remarks = told(records)
+    on_runs = told(records)
     measured = [record for record in records if len(record.steps)]
-    algorithms, tasks, mixed = name_all(measured)
-    remarks += mixed
+    algorithms, tasks, remarks = name_all(measured)
+    if len(measured) < len(records):
+        empty = len(records) - len(measured)
+        remarks.append(f"{empty} of {len(records)} runs are without a value: left out")
     by_group: Dict[Tuple[str, str], List[Record]] = defaultdict(list)
     for record, algorithm, task in zip(measured, algorithms, tasks):
         by_group[algorithm, task].append(record)
@@ -111,11 +121,21 @@ def compare(
     for (algorithm, task), found in sorted(by_group.items()):
         runs, said = one_for_each_seed(found, f"{algorithm} on {task}")
         groups[algorithm, task] = Group(algorithm, task, runs)
-        remarks += said
-    comparison = Comparison(metric, records, groups, {}, {}, remarks, last)
+        on_runs += said
+    comparison = Comparison(metric, groups, {}, {}, remarks, on_runs, last)
     for task in comparison.tasks:
         score(comparison, task)
         comparison.ranges[task] = range_of(comparison, task, ranges or {})
+    early = {
+        task: sum(len(group.runs) - len(group.scored) for group in comparison.on(task))
+        for task in comparison.tasks
+    }
+    if any(early.values()):
+        where = ", ".join(f"{task}: {n}" for task, n in early.items() if n)
+        remarks.append(
+            "runs that ended before the step at which final scores are taken, and have "
+            f"none: {where}"
+        )
     return comparison
 
 
@@ -168,7 +188,7 @@ def score(comparison: Comparison, task: str) -> None:
         )
         for run in group.runs:
             if run not in group.scored:
-                comparison.remarks.append(
+                comparison.on_runs.append(
                     f"{run.folder}: {group.algorithm} on {task} ends at step "
                     f"{run.end:,} ({run.status}): in the curves, but without a final "
                     f"score, which is taken at {horizon:,}"

@@ -83,7 +83,7 @@ def matrices(comparison: Comparison) -> Dict[str, np.ndarray]:
     Where an algorithm has more runs on some tasks, its first ones are taken.
     """
     tasks = comparison.complete_tasks()
-    found = {}
+    found, uneven = {}, []
     for algorithm in comparison.algorithms if tasks else ():
         columns = [
             comparison.normalised(comparison.groups[algorithm, task].scores, task)
@@ -92,10 +92,12 @@ def matrices(comparison: Comparison) -> Dict[str, np.ndarray]:
         runs = min(map(len, columns))
         found[algorithm] = np.stack([column[:runs] for column in columns], axis=1)
         if any(len(column) > runs for column in columns):
-            comparison.remarks.append(
-                f"{algorithm}: its runs differ in number from task to task; statistics "
-                f"over all tasks take the first {runs} of each"
-            )
+            uneven.append(f"{algorithm}: {runs}")
+    if uneven:
+        comparison.remarks.append(
+            "the number of runs differs from task to task; statistics over all tasks "
+            f"take so many, the first ones, of each ({', '.join(uneven)})"
+        )
     return found
 
 
@@ -126,9 +128,9 @@ def profiles(scores: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
 
 
 def improvements(scores: Dict[str, np.ndarray]) -> Dict[Tuple[str, str], np.ndarray]:
-    """Return (probability, low, high) that X is better than Y, for each pair."""
+    """Return (probability, low, high) that X, the later one, is better than Y."""
     pairs = {
-        (x, y): [scores[x], scores[y]] for x, y in itertools.combinations(scores, 2)
+        (x, y): [scores[x], scores[y]] for y, x in itertools.combinations(scores, 2)
     }
     points, intervals = by_rliable(pairs, improvement) if pairs else ({}, {})
     return {pair: np.array([points[pair][0], *intervals[pair][:, 0]]) for pair in pairs}
