@@ -2,6 +2,7 @@
 
 python -m wqmix.analysis.agreement                 all named games, 5 seeds
 python -m wqmix.analysis.agreement --game paper mild --seeds 3
+python -m wqmix.analysis.agreement --rows results/demo/payoff_games.csv   runs of the demo
 
 Each game is learnt with full exploration, and its greedy joint action compared with
 what decentralised agents play at the minimisers of the weighted projection: Eq. 6 for
@@ -12,6 +13,7 @@ said whether a local optimum of the same problem is played so.
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import sys
 from pathlib import Path
@@ -39,6 +41,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     from wqmix.theory.games import games as named_games
 
     options = _parser().parse_args(argv)
+    if options.rows is not None:
+        try:
+            return report(trained_before(options.rows), Path(options.out))
+        except (OSError, KeyError, ValueError, csv.Error) as error:
+            line = f"{options.rows}: no rows of `wqmix demo` ({error})"
+            print(f"agreement: {line}", file=sys.stderr)
+            return 2
     games = options.game or list(named_games())
     for game in games:
         if game not in named_games():
@@ -61,18 +70,55 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         options.jobs,
         "training",
     )
+    return report(runs, Path(options.out))
+
+
+def report(runs: Sequence[Learned], out: Path) -> int:
+    """Print and write the comparison; return the exit code."""
+    kinds = dict.fromkeys((run.game, run.method) for run in runs)
     rows = [
-        row([run for run in runs if (run.game, run.method) == (game, method)])
-        for game in games
-        for method in WEIGHTING_OF
+        row([run for run in runs if (run.game, run.method) == kind]) for kind in kinds
     ]
     print(table(rows))
-    out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     figures.write_rows(out / "agreement.csv", rows)
     print(f"\nRows: {out / 'agreement.csv'}")
     weighted = [each for each in rows if each["method"] != "qmix"]
     return int(any(each["elsewhere"] for each in weighted))
+
+
+def trained_before(file: str) -> List[Learned]:
+    """Runs that `wqmix demo` wrote, of the algorithms that are compared here.
+
+    Raises:
+        OSError: the file cannot be read.
+        KeyError: a column or a game is unknown.
+        ValueError: an entry is no joint action, or nothing is left.
+    """
+    from wqmix.host.envs.payoffs import named_games, payoff_tensor
+
+    with open(file, newline="", encoding="utf-8") as lines:
+        found = list(csv.DictReader(lines))
+    for each in found:
+        if each["game"] not in named_games():
+            raise ValueError(f"unknown game {each['game']!r}")
+    runs = [
+        Learned(
+            each["method"],
+            each["game"],
+            int(each["seed"]),
+            payoff_tensor(each["game"]),
+            q_tot=None,
+            q_star=None,
+            greedy=tuple(int(action) for action in each["greedy"].split()),
+            curve=[],
+        )
+        for each in found
+        if each["method"] in WEIGHTING_OF
+    ]
+    if not runs:
+        raise ValueError(f"no run of {', '.join(WEIGHTING_OF)}")
+    return runs
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--game", nargs="+", metavar="NAME", help="default: all")
+    add("--rows", metavar="CSV", help="compare runs that were trained before")
     add("--seeds", type=int, default=5, help="seeds 0 … N−1 (default 5)")
     add("--updates", type=int, default=UPDATES, help="gradient updates (default 3000)")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")

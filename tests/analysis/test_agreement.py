@@ -55,3 +55,31 @@ def test_mistakes_are_one_line(capsys, argv, line):
     assert agreement.main(argv) == 2
     error = capsys.readouterr().err
     assert line in error and error.count("\n") == 1
+
+
+def test_runs_of_the_demo_are_compared(tmp_path, capsys):
+    """Its rows: of another algorithm is left out, and (1, 1) is a local optimum."""
+    rows = tmp_path / "payoff_games.csv"
+    rows.write_text(
+        "game,method,seed,greedy,return,best,q_star_error\n"
+        "paper,cw_qmix,0,0 0,8.0,8.0,0.1\n"
+        "paper,qmix,0,1 1,0.0,8.0,\n"
+        "paper,vdn,0,1 1,0.0,8.0,\n"
+    )
+    out = tmp_path / "out"
+    assert agreement.main(["--rows", str(rows), "--out", str(out)]) == 0
+    header, *lines = (out / "agreement.csv").read_text().splitlines()
+    assert header.split(",")[:2] == ["game", "method"]
+    assert [line.split(",")[1] for line in lines] == ["cw_qmix", "qmix"]
+    shown = [line.split()[-3:] for line in capsys.readouterr().out.splitlines()[1:3]]
+    assert shown == [["1", "0", "0"], ["0", "1", "0"]]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n1,2\n", "game,method,seed,greedy\nnone,qmix,0,0 0\n"]
+)
+def test_a_file_of_other_rows_is_one_line(tmp_path, capsys, text):
+    rows = tmp_path / "rows.csv"
+    rows.write_text(text)
+    assert agreement.main(["--rows", str(rows)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
