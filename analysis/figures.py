@@ -24,6 +24,14 @@ TITLES = {
     "qmix": "QMIX",
     "cw_qmix": "CW-QMIX",
     "ow_qmix": "OW-QMIX",
+    "ideal_qmix": "ideal (Eq. 6)",
+    "uniform_qmix": "uniform",
+    "soft_cw_qmix": "soft CW",
+    "soft_ow_qmix": "soft OW",
+    "linear_cw_qmix": "CW, linear α",
+    "exponential_ow_qmix": "OW, exponential α",
+    "pow_qmix": "POW",
+    "proj_greedy_qmix": "projector, greedy",
 }
 
 
