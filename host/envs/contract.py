@@ -112,14 +112,11 @@ class Checker:
         return self._available(where)
 
     def _numbers(self, method, shape, names, where):
-        value = self.call(method)
-        array = _as_array(value)
-        right = array is not None and array.shape == shape
-        if not right:
-            self.note(
-                method, _shape(array) + where, f"numbers of shape {names} = {shape}"
-            )
-        elif not np.isfinite(array.astype(np.float32)).all():
+        array = _as_array(self.call(method))
+        if array is None or array.shape != shape:
+            expected = f"numbers of shape {names} = {shape}"
+            self.note(method, _shape(array) + where, expected)
+        elif not (np.abs(array) <= np.finfo(np.float32).max).all():
             self.note(method, "NaN or infinity" + where, "finite float32 numbers")
 
     def _available(self, where):
@@ -130,7 +127,7 @@ class Checker:
             self.note("get_avail_actions", _shape(array) + where, expected)
             return np.ones(shape)
         right = np.isin(array, (0, 1)).all()
-        values = np.unique(array)
+        values = np.unique(array).tolist()
         self.require(right, "get_avail_actions", values, "nothing but 0 and 1", where)
         for agent in np.flatnonzero(~array.any(axis=1)):
             got = f"no available action for agent {agent}"
@@ -174,7 +171,10 @@ class Checker:
         expected = "a reward that is one finite number, for the team"
         if not self.require(is_number, "step", reward, expected, where):
             number = 0.0
-        is_bool = isinstance(terminated, (bool, np.bool_)) or terminated in (0, 1)
+        is_bool = isinstance(terminated, (bool, np.bool_, Real)) and terminated in (
+            0,
+            1,
+        )
         is_dict = isinstance(info, dict)
         self.require(is_bool, "step", terminated, "terminated: one bool", where)
         self.require(is_dict, "step", info, "info: a dict", where)

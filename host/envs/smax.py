@@ -1,4 +1,4 @@
-"""SMAX, the StarCraft-like scenarios of JaxMARL: all copies step in one compiled call."""
+"""SMAX, JaxMARL's StarCraft-like scenarios: all copies step in one compiled call."""
 
 import importlib
 import inspect
@@ -17,8 +17,8 @@ _NOT_OPTIONS = ("self", "env_kwargs", "scenario", "action_type", "use_self_play_
 class SmaxBatch(BatchEnv):
     """`N` copies of a scenario against JaxMARL's scripted enemy.
 
-    Rewards and observations are JaxMARL's own: at most 2 in an episode, 1 for the damage
-    and 1 for the battle won; so is the state, but for its positions and unit types,
+    Rewards and observations are JaxMARL's own: at most 2 in an episode, 1 for the
+    damage and 1 for the battle won; so is the state, but for positions and unit types,
     which are scaled to [0, 1]. Not comparable with SMAC, whose enemy is another.
 
     Args:

@@ -121,8 +121,8 @@ def _find(key):
     load("pettingzoo", "pettingzoo", "pettingzoo")
     if not isinstance(key, str) or not re.fullmatch(r"\w+(\.\w+)+", key):
         raise ConfigError(
-            f"env_args.key is {key!r}: a module is needed, such as mpe2.simple_spread_v3"
-            " or pettingzoo.butterfly.cooperative_pong_v5"
+            f"env_args.key is {key!r}: a module is needed, such as "
+            "mpe2.simple_spread_v3 or pettingzoo.butterfly.cooperative_pong_v6"
         )
     folder, _, name = key.rpartition(".")
     parent = load(folder, "pettingzoo", "pettingzoo")
@@ -140,8 +140,8 @@ def _find(key):
         ) from None
     if not hasattr(module, "parallel_env"):
         raise ConfigError(
-            f"env_args.key {key!r}: has no parallel_env; only environments in which all "
-            "agents act at once can be used"
+            f"env_args.key {key!r}: has no parallel_env; only environments in which "
+            "all agents act at once can be used"
         )
     return module
 
