@@ -36,7 +36,7 @@ def rliable() -> Tuple[Any, Any]:
         from rliable import library, metrics
     except ImportError as error:
         raise ConfigError(
-            f"wqmix compare needs more ({error.name or 'rliable'}): "
+            f"{error.name or 'rliable'} is missing: "
             "pip install 'pymarl-wqmix[analysis]'"
         ) from None
     return library, metrics

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from .plan import Plan, Run
 
 SECONDS_TO_SAVE = 60  # of a run that is asked to end
 SECONDS_TO_CONNECT = 5
+SECONDS_TO_ANSWER = 30
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,11 @@ class Slurm:
 
 
 def reach(address: str) -> None:
-    """Refuse an address at which nothing listens; Ray itself would try for minutes."""
-    host, _, port = address.partition("://")[2].rpartition(":")
-    if "://" not in address:
-        host, _, port = address.rpartition(":")
+    """Refuse an address at which no Ray answers; Ray itself would try for minutes."""
     if address == "auto":
         return
+    is_client = address.startswith("ray://")
+    host, _, port = address[len("ray://") if is_client else 0 :].rpartition(":")
     if not host or not port.isdecimal():
         raise ConfigError(f"--address {address}: HOST:PORT, ray://HOST:PORT or auto")
     try:
@@ -203,6 +204,20 @@ def reach(address: str) -> None:
         reason = getattr(error, "strerror", None) or str(error)
         line = f"--address {address}: cannot be reached ({reason})"
         raise ConfigError(line) from None
+    if not is_client and not is_ray(address):
+        raise ConfigError(f"--address {address}: what answers there is no Ray")
+
+
+def is_ray(address: str) -> bool:
+    """Whether a head node of Ray's answers at an address."""
+    check = ["-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        done = subprocess.run(
+            [sys.executable, *check], capture_output=True, timeout=SECONDS_TO_ANSWER
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 def missing(extra: str, what: str) -> ConfigError:
