@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import multiprocessing.connection
 import os
+import signal
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Tuple
@@ -84,16 +87,40 @@ def _games(names: List[str]) -> Tuple[List[str], str]:
 def in_turns(
     function: Callable[..., Any], calls: Sequence[Tuple], jobs: int, what: str
 ) -> List[Any]:
-    """Run `function(*call)` for all calls in processes of their own, with a bar."""
+    """Run `function(*call)` for all calls in processes of their own, with a bar.
+
+    Ctrl-C or SIGTERM ends the processes at once, and this one with exit code 130.
+    """
     from tqdm import tqdm
 
     context = multiprocessing.get_context("spawn")
     results: Dict[int, Any] = {}
-    with ProcessPoolExecutor(min(jobs, len(calls)), mp_context=context) as pool:
-        futures = {pool.submit(function, *call): i for i, call in enumerate(calls)}
-        for future in tqdm(as_completed(futures), total=len(calls), desc=what):
-            results[futures[future]] = future.result()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    workers = min(jobs, len(calls))
+    with ProcessPoolExecutor(workers, context, _end_with_the_parent) as pool:
+        try:
+            futures = {pool.submit(function, *call): i for i, call in enumerate(calls)}
+            for future in tqdm(as_completed(futures), total=len(calls), desc=what):
+                results[futures[future]] = future.result()
+        except KeyboardInterrupt:
+            for process in multiprocessing.active_children():
+                process.kill()
+            print("\ninterrupted: nothing is written", file=sys.stderr)
+            raise SystemExit(130) from None
+    signal.signal(signal.SIGTERM, before)
     return [results[i] for i in range(len(calls))]
+
+
+def _end_with_the_parent() -> None:
+    """Have a worker end when the parent is gone, however it went."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _train_all(
