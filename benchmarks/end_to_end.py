@@ -1,80 +1,26 @@
-"""Predator–prey, the published code against ours: rollouts, and training included.
+"""Training on predator–prey: the published code against ours.
 
-    python -m benchmarks.end_to_end CHECKOUT [--rollouts-only]
+    python -m benchmarks.end_to_end CHECKOUT
 
 CHECKOUT is a folder with oxwhirl/wqmix. The published side is its own environment,
 episode runner, buffer and learner; ours the embedded host with `runner: vector` and as
-many updates for each episode. Both play in turns in one process. Printed: environment
-steps per second, their ratio and its spread over the turns, and what a million steps
-take.
+many updates for each episode. Printed as by `benchmarks.rollout`.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-import warnings
-from pathlib import Path
-from typing import Any, List, Tuple
-
-import torch
-
 from .published import OurRun, PublishedRun
-
-MILLION = 1_000_000
+from .rollout import in_turns, line, parse
 
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkout", type=Path)
-    parser.add_argument("--rollouts-only", action="store_true")
-    parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    warnings.simplefilter("ignore")
-    published = PublishedRun(options.checkout)
-    print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}")
-    for copies in (32, 64, 128):
-        rates = in_turns(published, OurRun(copies), 4, 2 * copies, False, options.turns)
-        print(line(f"rollouts, {copies} copies", rates), flush=True)
-    if options.rollouts_only:
-        return
-    ours = OurRun(32)
+    options = parse(__doc__)
+    published, ours = PublishedRun(options.checkout), OurRun(32)
     for run in (published, ours):  # fill the buffers, without updates
         run.play(32, True)
     rates = in_turns(published, ours, 8, 32, True, options.turns)
     print(line("training, 32 copies", rates))
-
-
-def in_turns(
-    published: Any, ours: Any, theirs: int, mine: int, train: bool, turns: int
-) -> List[Tuple[float, float]]:
-    """Return (published, ours) steps per second of each turn; the first is dropped."""
-    rates = []
-    for _ in range(turns + 1):
-        turn = []
-        for run, episodes in ((published, theirs), (ours, mine)):
-            started = time.perf_counter()
-            steps = run.play(episodes, train)
-            turn.append(steps / (time.perf_counter() - started))
-        rates.append((turn[0], turn[1]))
-    return rates[1:]
-
-
-def line(name: str, rates: List[Tuple[float, float]]) -> str:
-    """Format the medians, the ratio with its range, and a million steps."""
-    theirs, ours = (statistics.median(column) for column in zip(*rates))
-    ratios = sorted(mine / their for their, mine in rates)
-    return (
-        f"{name:22} published {theirs:6.0f} steps/s, ours {ours:8.0f}; ratio "
-        f"{statistics.median(ratios):6.1f} ({ratios[0]:.1f} – {ratios[-1]:.1f}); "
-        f"1 M steps {MILLION / theirs / 60:.0f} → {MILLION / ours / 60:.1f} min"
-    )
 
 
 if __name__ == "__main__":
