@@ -179,6 +179,7 @@ class Training:
             "save": Every(args.save_model_interval),
         }
         self.saved_at = None
+        self.after_test = None  # called after each test, where somebody asked for it
         models = os.path.join(args.local_results_path, "models", args.unique_token)
         path = args.checkpoint_path if args.resume else models
         self.folder = RunFolder(path, args.keep_checkpoints, args.save_buffer, self.log)
@@ -218,7 +219,7 @@ class Training:
         update(args, self.buffer, self.learner, runner, self.episode)
         self.episode += args.batch_size_run
         if self.due["test"].is_due(runner.t_env):
-            run_tests(runner)
+            self._test()
         if self.due["log"].is_due(runner.t_env):
             self._log()
         if args.save_model and self.due["save"].is_due(runner.t_env):
@@ -229,13 +230,18 @@ class Training:
         t_env = self.runner.t_env
         if self.due["test"].last != t_env:
             self.due["test"].last = t_env
-            run_tests(self.runner)
+            self._test()
         if self.due["log"].last != t_env:
             self.due["log"].last = t_env
             self._log()
         if self.args.save_model and self.due["save"].last != t_env:
             self.due["save"].last = t_env
             self._save()
+
+    def _test(self):
+        run_tests(self.runner)
+        if self.after_test is not None:
+            self.after_test()
 
     def _log(self):
         self.logger.log_stat("episode", self.episode, self.runner.t_env)
@@ -246,10 +252,14 @@ class Training:
         if self.saved_at == t_env:
             return
         self.saved_at = t_env
+        self.save_into(self.folder)
+
+    def save_into(self, folder):
+        """Write a checkpoint, from which a run can go on, into a RunFolder."""
         tests = self.logger.stats.get("test_return_mean")
-        self.folder.save(
+        folder.save(
             self.learner,
-            t_env,
+            self.runner.t_env,
             self.state_dict(),
             self.buffer,
             config=self.args.identity,

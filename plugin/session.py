@@ -3,52 +3,121 @@
 from __future__ import annotations
 
 import importlib
+import math
+import os
 import random
-from typing import Any, Dict, List, Optional, Tuple
+import shutil
+import tempfile
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
+from ..config.reading import literal
+from ..errors import CheckpointError, ConfigError
 from . import command_line, registration
-from .configs import ConfigFiles
+from .configs import ConfigFiles, read_yaml
 from .hosts.embedded import EMBEDDED_ROOT, Embedded
+from .tables import Table
+
+Stats = Dict[str, List[Tuple[int, float]]]
+# The key of an environment's settings that names which game it is.
+ID_KEYS = ("key", "map_name", "game", "entry_point")
+TEST = "test_"
 
 
 class Runner:
     """One experiment on the embedded host, in this process and without sacred.
+
+    Use it in a `with` block, or call `finish` in the end.
 
     Attributes:
         args: all settings, as the host and the learner read them.
         learner: the host's baseline or `WQMixLearner`, with its networks.
         buffer: the replay buffer.
         stats: logged values by key, as (t_env, value) pairs.
-        episodes: played by `play` so far.
+        best_path: the checkpoint that `benchmark` kept; None before.
     """
 
     def __init__(self, argv: List[str]) -> None:
         host = _host_modules()
         config = host["config"].load_config(host["config"].parse_command_line(argv))
         config = host["validation"].validate(config)
-        self._run = host["run"]
+        self._run, self._checkpoints = host["run"], host["utils.checkpoints"]
         seed_everything(config["seed"])
-        log = host["utils.logging"].get_logger()
-        self.args = self._run.make_args(config, log, run_id="python")
-        self._logger = host["utils.logging"].Logger(log)
-        self.stats = self._logger.stats
-        self.episodes = 0
+        self._log = host["utils.logging"].get_logger()
+        self.args = self._run.make_args(config, self._log, run_id="python")
+        self._new_logger = host["utils.logging"].Logger
+        self._logger = self._new_logger(self._log)
+        self.stats: Stats = self._logger.stats
+        self.best_path: Optional[str] = None
+        self._temporary: Optional[str] = None
         make_runner = host["runners"].REGISTRY[self.args.runner]
         self._episodes = make_runner(args=self.args, logger=self._logger)
-        self.buffer, self.learner = self._run.build(
-            self.args, self._logger, self._episodes
-        )
+        parts = self._run.build(self.args, self._logger, self._episodes)
+        self.buffer, self.learner = parts
+        parts = (self.args, self._logger, self._episodes)
+        if self.args.checkpoint_path:
+            self._run.load_checkpoint(*parts, self.learner)
+        self._training = self._run.Training(*parts, self.buffer, self.learner)
 
-    def run(self) -> Dict[str, List[Tuple[int, float]]]:
+    # Training -------------------------------------------------------------------------
+
+    def run(self) -> Stats:
         """Train until `t_max`, testing as the schedule says.
 
         Returns:
             `stats`.
         """
-        self._run.train_sequential(
-            self.args, self._logger, self._episodes, self.buffer, self.learner
-        )
+        self._training.run()
         return self.stats
+
+    def benchmark(self, path: Optional[str] = None) -> Table:
+        """Train as `run`; then the networks are those of the best test.
+
+        Args:
+            path: a folder to keep that checkpoint in; else it goes with `finish`.
+
+        Returns:
+            A row for each test.
+        """
+        if path is None:
+            path = self._temporary = tempfile.mkdtemp(prefix="wqmix-best-")
+        best = -math.inf
+
+        def keep_if_best() -> None:
+            nonlocal best
+            tested = self.stats[f"{TEST}return_mean"][-1][1]
+            if tested > best:
+                best, self.best_path = tested, self._save(path, keep=1)
+
+        self._training.after_test = keep_if_best
+        try:
+            self.run()
+        finally:
+            self._training.after_test = None
+        if self.best_path is not None:
+            self.learner.load_models(self.best_path)
+        return Table.of_stats(self.stats, TEST)
+
+    def evaluate(self, episodes: Optional[int] = None) -> Dict[str, float]:
+        """Play test episodes; nothing is learned from them.
+
+        Args:
+            episodes: how many, rounded up to a multiple of `batch_size_run`; otherwise
+                `test_nepisode`.
+
+        Returns:
+            Means over the episodes, `return_mean` among them, and `return_std`.
+        """
+        runner, logger = self._episodes, self._new_logger(self._log)
+        before = runner.logger, runner.test_episodes
+        if episodes is not None:
+            rounds = max(1, math.ceil(episodes / runner.batch_size))
+            runner.test_episodes = rounds * runner.batch_size
+        runner.logger = logger
+        try:
+            self._run.run_tests(runner)
+        finally:
+            runner.logger, runner.test_episodes = before
+        return {k[len(TEST) :]: pairs[-1][1] for k, pairs in logger.stats.items()}
 
     def play(self, episodes: int, train: bool = True) -> int:
         """Play episodes, and store and learn from them if asked to.
@@ -61,27 +130,104 @@ class Runner:
         """
         before = self._episodes.t_env
         for _ in range(episodes // self.args.batch_size_run):
-            batch = self._episodes.run(test_mode=False)
+            batch = self.rollout(test_mode=False)
             if train:
                 self.buffer.insert_episode_batch(batch)
                 parts = (self.buffer, self.learner, self._episodes, self.episodes)
                 self._run.update(self.args, *parts)
-            self.episodes += self.args.batch_size_run
+            self._training.episode += self.args.batch_size_run
         return self._episodes.t_env - before
 
+    def rollout(self, test_mode: bool = True) -> Any:
+        """Play `batch_size_run` episodes; return the host's EpisodeBatch of them."""
+        return self._episodes.run(test_mode=test_mode)
+
+    @property
+    def episodes(self) -> int:
+        """Episodes of training so far."""
+        return self._training.episode
+
+    def table(self) -> Table:
+        """Return all of `stats`, a row for each step at which something was logged."""
+        return Table.of_stats(self.stats)
+
+    # Checkpoints ----------------------------------------------------------------------
+
+    def save(self, path: str) -> str:
+        """Write a checkpoint, as training does: into `path/<steps so far>/`.
+
+        The command line can go on from it (`resume=True checkpoint_path=path`), test it
+        (`evaluate=True`), and draw it (`wqmix replay path`).
+
+        Returns:
+            Its folder.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        return self._save(path, keep=0)
+
+    def _save(self, path: str, keep: int) -> str:
+        saves_buffer = self.args.save_buffer
+        folder = self._checkpoints.RunFolder(path, keep, saves_buffer, self._log)
+        target = os.path.join(path, str(self._episodes.t_env))
+        try:
+            self._training.save_into(folder)
+        except OSError as error:
+            raise CheckpointError(f"{path}: {error.strerror}") from None
+        if not os.path.isdir(target):
+            raise CheckpointError(f"{target}: nothing could be written there")
+        return target
+
+    def load(self, path: str) -> None:
+        """Load networks, optimiser and step count from what `save` or training wrote.
+
+        Args:
+            path: a checkpoint, or the folder of a run, of which the last one is taken.
+
+        Raises:
+            CheckpointError: it is missing, damaged, or of other networks; or the
+                host's own error that says so.
+        """
+        if not os.path.basename(os.path.abspath(path)).isdigit():
+            step = self._checkpoints.nearest_step(path, 0)
+            path = os.path.join(path, str(step))
+        facts = self._checkpoints.verify(path) or {}
+        self.learner.load_models(path)
+        if "t_env" in facts:
+            self._episodes.t_env = facts["t_env"]
+
+    # The end --------------------------------------------------------------------------
+
     def finish(self) -> None:
-        """Close the environments."""
+        """Close the environments; remove what `benchmark` kept for itself."""
         self._episodes.close_env()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.finish()
 
 
 def get_runner(
-    method: str, env: str, seed: Optional[int] = None, **settings: Any
+    method: str,
+    env: Union[str, Callable[..., Any]],
+    env_id: Optional[str] = None,
+    config_path: Optional[str] = None,
+    seed: Optional[int] = None,
+    **settings: Any,
 ) -> Runner:
     """Build an experiment on the embedded host, as the command line would.
 
     Args:
         method: what `--config` takes: a name (`cw_qmix`, `qmix`, ...) or a YAML's path.
-        env: what `--env-config` takes.
+        env: what `--env-config` takes; or the name of a registered environment
+            (`wqmix.host.register_env`); or a class or function that makes one.
+        env_id: which of its games, such as gymma's `key` or SMAX's `map_name`.
+        config_path: a YAML of settings that go over those of `method` and `env`.
         seed: for everything random; None draws one.
         settings: what follows `with`; `env_args` as a dict of its keys.
 
@@ -91,8 +237,14 @@ def get_runner(
     host = Embedded()
     keys = registration.learner_keys(EMBEDDED_ROOT)
     files = ConfigFiles(host, EMBEDDED_ROOT, keys)
-    argv = [f"--config={method}", f"--env-config={env}", "with", *_words(settings)]
-    argv += [] if seed is None else [f"seed={seed}"]
+    if callable(env) or _is_registered_only(env, files):
+        env = _written(files, env, settings.pop("env_args", {}))
+    words = _words(read_yaml(config_path)) if config_path is not None else []
+    words += _words(settings)
+    if env_id is not None:
+        words.append(_word(f"env_args.{_id_key(files, env)}", env_id))
+    words += [] if seed is None else [f"seed={seed}"]
+    argv = [f"--config={method}", f"--env-config={env}", "with", *words]
     registration.register_on_import(host, keys)
     return Runner(command_line.rewrite(files, argv).argv)
 
@@ -107,6 +259,32 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def _is_registered_only(env: str, files: ConfigFiles) -> bool:
+    """Whether an environment has a name in the host's registry and no YAML."""
+    registry = importlib.import_module("wqmix.host.envs").REGISTRY
+    return env in registry and env not in files.names("envs")
+
+
+def _written(files: ConfigFiles, env: Any, env_args: Dict[str, Any]) -> str:
+    """Write a YAML for an environment that has none; return its path."""
+    name = env
+    if callable(env):
+        name = f"{env.__module__}.{env.__qualname__}"
+        # Not refused if there already: in a notebook a class is defined many times.
+        importlib.import_module("wqmix.host.envs").REGISTRY[name] = env
+    settings = {"env": name, "env_args": {**env_args, "seed": None}}
+    return files.write(settings, "own_env")
+
+
+def _id_key(files: ConfigFiles, env: str) -> str:
+    """Return the key of `env_args` that says which game is played."""
+    known = files.read(files.locate("envs", env)).get("env_args") or {}
+    for key in ID_KEYS:
+        if key in known:
+            return key
+    raise ConfigError(f"env_id: {env} is one game; its settings go into env_args")
+
+
 def _words(settings: Dict[str, Any], prefix: str = "") -> List[str]:
     """Return settings as `key=value` words."""
     words = []
@@ -114,10 +292,18 @@ def _words(settings: Dict[str, Any], prefix: str = "") -> List[str]:
         if isinstance(value, dict):
             words += _words(value, f"{prefix}{key}.")
         else:
-            words.append(f"{prefix}{key}={value}")
+            words.append(_word(f"{prefix}{key}", value))
     return words
 
 
+def _word(key: str, value: Any) -> str:
+    """Return `key=value`; text that reads like something else is put in quotes."""
+    is_text = isinstance(value, str)
+    return (
+        f"{key}={value!r}" if is_text and literal(value) != value else f"{key}={value}"
+    )
+
+
 def _host_modules() -> Dict[str, Any]:
-    names = ("config", "validation", "run", "runners", "utils.logging")
+    names = ("config validation run runners utils.logging utils.checkpoints").split()
     return {name: importlib.import_module(f"wqmix.host.{name}") for name in names}

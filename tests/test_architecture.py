@@ -22,7 +22,10 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
     "src": ({"storage"}, {"torch", "numpy"}),
     "storage": (set(), {"torch", "numpy"}),
     "config": (set(), {"yaml"}),
-    "plugin": ({"src", "config"}, {"torch", "numpy", "yaml", "sacred", "tensorboardX"}),
+    "plugin": (
+        {"src", "config"},
+        {"torch", "numpy", "yaml", "sacred", "tensorboardX", "pandas"},
+    ),
     "host": (
         {"config", "storage"},
         {"torch", "numpy", "sacred", "tqdm", "tensorboardX", "gymnasium"},

@@ -107,7 +107,7 @@ def get_logger():
 
 
 class Progress:
-    """How far a run is: a bar on a terminal, elsewhere a line every half minute."""
+    """How far a run is: a bar on a terminal or in a notebook, else a line at times."""
 
     SECONDS_BETWEEN_LINES = 30
 
@@ -116,8 +116,12 @@ class Progress:
         self.console_logger = console_logger
         self.start_time = self.last_line = time.time()
         self.bar = None
+        if "ipykernel" in sys.modules:
+            from tqdm.auto import tqdm as notebook_tqdm
+
+            self.bar = notebook_tqdm(total=t_max, initial=t_start, unit="step")
         # Not sys.stderr, which sacred records: the bar's frames are not worth keeping.
-        if sys.__stderr__ is not None and sys.__stderr__.isatty():
+        elif sys.__stderr__ is not None and sys.__stderr__.isatty():
             self.bar = tqdm(
                 total=t_max,
                 initial=t_start,

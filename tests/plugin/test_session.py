@@ -1,0 +1,233 @@
+"""`wqmix.get_runner`: training, testing, saving and loading from Python."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import wqmix
+from wqmix.errors import ConfigError, WQMixError
+from wqmix.host import envs
+from wqmix.host.errors import HostError
+from wqmix.host.main import main as host_main
+from wqmix.plugin.tables import Table
+
+SHORT = {"batch_size": 8, "learner_log_interval": 50, "use_cuda": False, "seed": 1}
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    logging.getLogger("pymarl").setLevel(logging.ERROR)
+
+
+def runner(env="matrix_game", method="cw_qmix", **settings):
+    return wqmix.get_runner(method, env, **{**SHORT, "t_max": 100, **settings})
+
+
+class Meet:
+    """Two agents choose 0 or 1, three times; 1 for the same, 0 otherwise."""
+
+    n_agents, episode_limit = 2, 3
+
+    def __init__(self, bonus=0.0, seed=None):
+        self.bonus = bonus
+
+    def reset(self):
+        self.t = 0
+
+    def step(self, actions):
+        self.t += 1
+        reward = float(actions[0] == actions[1]) + self.bonus
+        return reward, self.t == 3, {"episode_limit": False}
+
+    def get_obs(self):
+        return np.full((2, 1), self.t)
+
+    def get_state(self):
+        return np.full(1, self.t)
+
+    def get_avail_actions(self):
+        return np.ones((2, 2))
+
+    def get_env_info(self):
+        return {
+            "n_agents": 2,
+            "n_actions": 2,
+            "obs_shape": 1,
+            "state_shape": 1,
+            "episode_limit": 3,
+        }
+
+    def close(self):
+        pass
+
+
+# Settings -----------------------------------------------------------------------------
+
+
+def test_where_settings_come_from_and_which_win(tmp_path: Path) -> None:
+    """The method's < config_path < keywords; env_id is the environment's own key."""
+    file = tmp_path / "my.yaml"
+    file.write_text("t_max: 70\nalpha: 0.3\nenv_args: {game: mild}\nlabel: 'no'\n")
+    with runner(config_path=str(file), t_max=80) as made:
+        args = made.args
+        assert (args.t_max, args.alpha, args.env_args["game"]) == (80, 0.3, "mild")
+        assert args.label == "no"
+    with runner(config_path=str(file), env_id="strong", label="12") as made:
+        assert made.args.env_args["game"] == "strong"
+        assert made.args.label == "12", "text stays text"
+
+
+@pytest.mark.parametrize(
+    "settings, part",
+    [
+        ({"env": "matrix_gam"}, "did you mean 'matrix_game'?"),
+        ({"method": "cw_qmx"}, "did you mean 'cw_qmix'?"),
+        ({"alhpa": 0.5}, "did you mean 'alpha'?"),
+        ({"alpha": 2}, "alpha"),
+        ({"env": "predator_prey", "env_id": "x"}, "env_id: predator_prey is one game"),
+        ({"env_id": "papper"}, "did you mean 'paper'?"),
+        ({"config_path": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(settings: dict, part: str) -> None:
+    with pytest.raises((WQMixError, HostError)) as error:
+        runner(**settings)
+    assert part in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_class_of_ones_own() -> None:
+    with runner(Meet, "qmix", env_args={"bonus": 1.0}) as made:
+        assert made.evaluate(2)["ep_length_mean"] == 3
+        assert 3 <= made.evaluate()["return_mean"] <= 6
+
+
+def test_a_registered_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    wqmix.host.register_env("meet", Meet)
+    registered = envs.REGISTRY.pop("meet")
+    monkeypatch.setitem(envs.REGISTRY, "meet", registered)  # and gone afterwards
+    with runner("meet", "qmix", runner="vector", batch_size_run=2) as made:
+        assert made.play(4) == 12
+        assert made.episodes == 4
+
+
+def test_a_broken_class_is_refused_before_training() -> None:
+    broken = type("Broken", (Meet,), {"get_state": lambda self: [1.0, 2.0]})
+    with pytest.raises(HostError, match=r"get_state returned shape \(2,\)"):
+        runner(broken, "qmix")
+
+
+# Training and testing -----------------------------------------------------------------
+
+
+def test_a_benchmark_keeps_the_best(tmp_path: Path) -> None:
+    """Its table has each test, and what is left are the networks of the best one."""
+    settings = {"t_max": 300, "test_interval": 100, "lr": 0.005}
+    with runner("matrix_game", "qmix", env_id="monotonic", **settings) as made:
+        table = made.benchmark(str(tmp_path / "best"))
+        returns = [row["test_return_mean"] for row in table]
+        assert [row["t_env"] for row in table] == [1, 101, 201, 301]
+        assert max(returns) > returns[0], "something is learned"
+        first_best = table[int(np.argmax(returns))]["t_env"]
+        assert made.best_path == str(tmp_path / "best" / str(first_best))
+        kept = [p.name for p in (tmp_path / "best").iterdir() if p.name.isdigit()]
+        assert kept == [str(first_best)]
+        assert made.evaluate(1)["return_mean"] == max(returns)
+
+
+def test_what_benchmark_keeps_for_itself_goes_in_the_end() -> None:
+    made = runner(t_max=5)
+    made.benchmark()
+    path = Path(made.best_path)
+    assert path.is_dir()
+    made.finish()
+    assert not path.exists()
+
+
+def test_evaluating_leaves_no_trace(tmp_path: Path) -> None:
+    with runner() as made:
+        made.run()
+        before = {key: list(pairs) for key, pairs in made.stats.items()}
+        result = made.evaluate(3)
+        assert made.stats == before
+        assert set(result) >= {"return_mean", "return_std", "ep_length_mean"}
+        assert result["return_mean"] == made.stats["test_return_mean"][-1][1]
+
+
+def test_save_and_load_carry_the_networks_over(tmp_path: Path) -> None:
+    with runner() as first, runner(seed=2) as second:
+        first.run()
+        path = first.save(str(tmp_path / "kept"))
+        assert Path(path) == tmp_path / "kept" / "101"
+        second.load(str(tmp_path / "kept"))
+        pairs = zip(first.learner.params, second.learner.params)
+        assert all(torch.equal(p, q) for p, q in pairs)
+        assert second.evaluate() == first.evaluate()
+        second.load(path)
+
+
+def test_the_command_line_goes_on_from_what_was_saved(tmp_path: Path) -> None:
+    settings = {"save_buffer": True, "t_max": 40}
+    with runner(method="qmix", **settings) as made:
+        made.run()
+        made.save(str(tmp_path / "kept"))
+    words = ["--config=qmix", "--env-config=matrix_game", "with", "resume=True"]
+    words += [f"checkpoint_path={tmp_path / 'kept'}", "t_max=60", "batch_size=8"]
+    words += [f"local_results_path={tmp_path / 'results'}", "save_model=True"]
+    assert host_main([*words, "save_buffer=True", "use_cuda=False"]) == 0
+    assert (tmp_path / "kept" / "61").is_dir()
+
+
+@pytest.mark.parametrize("missing", ["nowhere", "empty"])
+def test_nothing_to_load_is_one_line(tmp_path: Path, missing: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with runner() as made, pytest.raises(HostError) as error:
+        made.load(str(tmp_path / missing))
+    assert missing in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with runner() as made, pytest.raises(WQMixError, match="file"):
+        made.save(str(tmp_path / "file" / "below"))
+
+
+# Tables -------------------------------------------------------------------------------
+
+STATS = {"a": [(1, 0.5), (3, 2.0)], "test_b": [(1, 4.0)], "test_<": [(2, 7.0)]}
+
+
+def test_a_table_has_a_row_for_each_step() -> None:
+    rows = [{"t_env": 1, "a": 0.5, "test_b": 4.0}, {"t_env": 2, "test_<": 7.0}]
+    assert Table.of_stats(STATS) == [*rows, {"t_env": 3, "a": 2.0}]
+    assert Table.of_stats(STATS, "test_") == [{"t_env": 1, "test_b": 4.0}, rows[1]]
+
+
+def test_a_table_reads_well_in_a_terminal_and_a_notebook() -> None:
+    table = Table.of_stats(STATS, "test_")
+    assert repr(table).splitlines() == [
+        "t_env  test_b  test_<",
+        "    1       4        ",
+        "    2               7",
+    ]
+    assert "<th>test_&lt;</th>" in table._repr_html_()
+    assert "<tr><td>1</td><td>4</td><td></td></tr>" in table._repr_html_()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pandas") is None, reason="pandas")
+def test_a_data_frame_where_there_is_pandas() -> None:
+    frame = Table.of_stats(STATS).frame()
+    assert list(frame.columns) == ["t_env", "a", "test_b", "test_<"]
+    assert frame["a"].tolist()[::2] == [0.5, 2.0]
+
+
+def test_no_data_frame_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ConfigError, match="pip install pandas"):
+        Table.of_stats(STATS).frame()
