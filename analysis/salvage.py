@@ -15,7 +15,7 @@ from wqmix.config.reading import ReadingError, read_bytes
 
 MAX_BYTES = 500_000_000
 MAX_DEPTH = 100
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{},]', re.DOTALL)
 _CLOSERS = {"[": "]", "{": "}"}
 
 
@@ -46,6 +46,8 @@ def salvage(text: str) -> Any:
     stack, cut, closers = [], 0, ""
     for token in _TOKEN.finditer(text):
         symbol = token.group()
+        if symbol == '"':
+            break  # a text without its end: what follows is still in it
         if symbol in _CLOSERS:
             stack.append(_CLOSERS[symbol])
             cut, closers = token.end(), "".join(reversed(stack))

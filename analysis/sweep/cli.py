@@ -17,13 +17,13 @@ import dataclasses
 import fcntl
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 
 from wqmix.config.reading import one_line
 from wqmix.errors import ConfigError, WQMixError
+from wqmix.host.utils.signals import sigterm_interrupts
 
 from . import engines, plan
 from .check import check
@@ -115,9 +115,9 @@ def execute(wanted: plan.Plan, ledger: Ledger, options: Any) -> int:
     work = Sweep(wanted, engine, ledger, table)
     if work.finished:
         table.line(f"{work.finished} of {len(wanted.runs)} runs are completed already")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        failed = work.execute()
+        with sigterm_interrupts():
+            failed = work.execute()
     except KeyboardInterrupt:
         table.line("interrupted: the runs are asked to end; the same command goes on")
         engine.stop()

@@ -1,0 +1,193 @@
+"""Sacred's folders as hosts leave them, whole or not, and how runs are grouped."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from wqmix.analysis.folders import run_folders
+from wqmix.analysis.groups import name_all
+from wqmix.analysis.runs import read_all, read_run
+from wqmix.analysis.salvage import salvage
+from wqmix.config.reading import ReadingError
+from wqmix.errors import ConfigError
+
+from .folders_of_runs import write_run
+
+METRIC = "test_return_mean"
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ('{"a": [1, 2, 3], "b": [4, 5', {"a": [1, 2, 3], "b": [4]}),
+        ('{"a": [1, 2], "b": {"value": 3.5', {"a": [1, 2], "b": {}}),
+        (
+            '{"a": [{"value": 1}, {"value": 2}, {"val',
+            {"a": [{"value": 1}, {"value": 2}, {}]},
+        ),
+        ('{"a": 1, "b', {"a": 1}),
+        ('{"a, [": 1, "b": 2, "c": "x, y', {"a, [": 1, "b": 2}),
+        ('{"a": "\\"}", "b": 1, ', {"a": '"}', "b": 1}),
+        ("{", {}),
+        ("[1, 2", [1]),
+    ],
+)
+def test_the_whole_part_of_a_cut_off_file_is_read(text, found):
+    assert salvage(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "x", '"text', "}", "[" * 200])
+def test_what_is_no_json_is_refused(text):
+    with pytest.raises(ReadingError):
+        salvage(text)
+
+
+def test_every_beginning_of_a_file_is_a_beginning_of_its_values(tmp_path):
+    whole = {"other": [9.5] * 3, METRIC: [1.5, 2.5, 3.5], f"{METRIC}_T": [0, 10, 20]}
+    content = json.dumps(whole, indent=2)
+    folder = write_run(tmp_path / "1")
+    lengths = []
+    for cut in range(len(content)):
+        (folder / "info.json").write_text(content[:cut])
+        record = read_run(folder, "", METRIC)
+        n = len(record.values)
+        lengths.append(n)
+        assert record.values.tolist() == [1.5, 2.5, 3.5][:n]
+        assert record.steps.tolist() == [0, 10, 20][:n]
+        assert any("info.json" in said for said in record.remarks)
+    assert lengths == sorted(lengths) and set(lengths) == {0, 1, 2, 3}
+
+
+def test_both_forms_of_numbers(tmp_path):
+    forms = [
+        1,
+        {"dtype": "float64", "py/object": "numpy.float64", "value": 2.5},
+        {"dtype": "float32", "value": 3},
+        {"py/reduce": [{"py/function": "torch._utils._rebuild_tensor_v2"}]},
+        None,
+        True,
+        "7",
+        float("nan"),
+        float("inf"),
+        10**400,
+        4.0,
+    ]
+    steps = [{"value": 10 * i} for i in range(len(forms))]
+    record = read_run(write_run(tmp_path / "1", values=forms, steps=steps), "", METRIC)
+    assert record.values.tolist() == [1, 2.5, 3, 4] and record.steps.tolist() == [
+        *(0, 10, 20, 100)
+    ]
+    assert record.remarks == ["7 values are no finite numbers"]
+
+
+def test_metrics_json_with_its_time_stamps(tmp_path):
+    """EPyMARL writes both files; here info.json is the shorter one."""
+    moments = [f"2026-01-01T1{hour}:30:00.000000" for hour in (0, 1, 2)]
+    metrics = {METRIC: {"steps": [0, 5, 9], "values": [1, 2, 3], "timestamps": moments}}
+    folder = write_run(tmp_path / "1", metrics=metrics, values=[1], steps=[0])
+    record = read_run(folder, "", METRIC)
+    assert record.values.tolist() == [1, 2, 3]
+    assert record.seconds.tolist() == [1800, 5400, 9000]  # from 10:00
+    assert record.clock == "time stamps"
+
+
+def test_time_from_the_console_past_midnight(tmp_path):
+    folder = write_run(tmp_path / "1", steps=(0, 200))
+    (folder / "cout.txt").write_text(
+        "[INFO 23:59:00] my_main Beginning training\n"
+        "[INFO 23:59:30] my_main t_env: 100 / 400\nno clock, t_env: 7\n"
+        "[INFO 00:00:30] my_main t_env: 200 / 400\n"
+    )
+    record = read_run(folder, "", METRIC)
+    assert record.clock == "log" and record.seconds.tolist() == [30, 90]
+
+
+def test_time_from_start_and_end(tmp_path):
+    record = read_run(write_run(tmp_path / "1", steps=(0, 100)), "", METRIC)
+    assert record.seconds.tolist() == [0, 7200]
+    assert record.clock == "start and end, at constant speed"
+
+
+def test_steps_are_ascending_and_the_last_of_equal_ones_wins(tmp_path):
+    folder = write_run(tmp_path / "1", steps=(50, 0, 50), values=(1, 2, 3))
+    record = read_run(folder, "", METRIC)
+    assert record.steps.tolist() == [0, 50] and record.values.tolist() == [2, 3]
+
+
+def test_folders_are_found_at_any_depth_and_others_passed_over(tmp_path):
+    write_run(tmp_path / "sacred" / "10")
+    write_run(tmp_path / "sacred" / "9")
+    write_run(tmp_path / "sacred" / "3s5z" / "qmix" / "1")
+    (tmp_path / "sacred" / "_sources").mkdir()
+    (tmp_path / "sacred" / "_sources" / "config.json").write_text("{}")
+    found = [str(folder.relative_to(tmp_path)) for folder in run_folders(tmp_path)]
+    assert found == ["sacred/9", "sacred/10", "sacred/3s5z/qmix/1"]
+
+
+def test_empty_and_wrong_places_are_one_line(tmp_path):
+    with pytest.raises(ConfigError, match="no run in it"):
+        read_all([str(tmp_path)], METRIC)
+    with pytest.raises(ConfigError, match="no such folder"):
+        read_all([str(tmp_path / "absent")], METRIC)
+    write_run(tmp_path / "1")
+    with pytest.raises(ConfigError, match="did you mean 'test_return_mean'"):
+        read_all([str(tmp_path)], "test_retrun_mean")
+
+
+def names_of(records):
+    algorithms, tasks, remarks = name_all(records)
+    return list(zip(algorithms, tasks)), remarks
+
+
+def test_settings_that_differ_are_part_of_the_name(tmp_path):
+    write_run(tmp_path / "1", "cw_qmix", alpha=0.1, seed=1)
+    write_run(tmp_path / "2", "cw_qmix", alpha=0.1, seed=2, t_max=999)
+    write_run(tmp_path / "3", "cw_qmix", alpha=0.5, seed=1)
+    write_run(tmp_path / "4", "qmix", seed=1)
+    names, remarks = names_of(read_all([str(tmp_path)], METRIC))
+    low, high = ("cw_qmix alpha=0.1", "3s5z"), ("cw_qmix alpha=0.5", "3s5z")
+    assert names == [low, low, high, ("qmix", "3s5z")] and not remarks
+
+
+def test_a_setting_may_differ_from_task_to_task(tmp_path):
+    """As alpha does in the paper: 0.1 on predator-prey, 0.5 and more on SMAC."""
+    write_run(tmp_path / "1", "cw_qmix", "3s5z", alpha=0.5)
+    write_run(tmp_path / "2", "cw_qmix", "prey", alpha=0.1)
+    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    assert names == [("cw_qmix", "3s5z"), ("cw_qmix", "prey")]
+
+
+def test_tasks_by_their_arguments(tmp_path):
+    for number, punishment in enumerate((0, -2, -2)):
+        env_args = {"map_name": None, "miscapture_punishment": punishment}
+        write_run(tmp_path / str(number), env="wqmix_prey", env_args=env_args)
+    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    assert [task for _, task in names] == [
+        "prey miscapture_punishment=0",
+        "prey miscapture_punishment=-2",
+        "prey miscapture_punishment=-2",
+    ]
+
+
+def test_sources_keep_equal_names_apart(tmp_path):
+    write_run(tmp_path / "a" / "1", seed=1)
+    write_run(tmp_path / "b" / "1", seed=1, hidden_dim=64)
+    places = [f"here={tmp_path / 'a'}", f"there={tmp_path / 'b'}"]
+    names, remarks = names_of(read_all(places, METRIC))
+    assert [name for name, _ in names] == ["qmix (here)", "qmix (there)"]
+    assert not remarks
+    _, remarks = names_of(read_all([str(tmp_path)], METRIC))
+    assert len(remarks) == 1 and "NAME=PATH keeps them apart" in remarks[0]
+
+
+def test_many_differing_settings_are_numbered(tmp_path):
+    for number in (1, 2):
+        settings = {key: number for key in "abcde"}
+        write_run(tmp_path / str(number), seed=number, **settings)
+    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    assert [name for name, _ in names] == [
+        "qmix a=1 b=1 c=1 … #1",
+        "qmix a=2 b=2 c=2 … #1",
+    ]
