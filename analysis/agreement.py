@@ -2,7 +2,7 @@
 
 python -m wqmix.analysis.agreement                 all named games, 5 seeds
 python -m wqmix.analysis.agreement --game paper mild --seeds 3
-python -m wqmix.analysis.agreement --rows results/demo/payoff_games.csv   runs of the demo
+python -m wqmix.analysis.agreement --rows payoff_games.csv    runs of `wqmix demo`
 
 Each game is learnt with full exploration, and its greedy joint action compared with
 what decentralised agents play at the minimisers of the weighted projection: Eq. 6 for

@@ -1,6 +1,6 @@
 """How an update's time and memory grow with agents, sequence length and batch.
 
-    python -m benchmarks.growth CHECKOUT --out docs/results/growth.csv --figure growth.png
+    python -m benchmarks.growth CHECKOUT [--out CSV] [--figure PNG]
 
 From 8 agents × 61 slots × 32 episodes, one of the three is varied at a time, published
 against ours as `benchmarks.train_step` does it, each point in a process of its own.

@@ -95,7 +95,9 @@ class FlatOptimiser:
         for group, params in zip(inner["param_groups"], self._params):
             numbers = list(range(first, first + len(params)))
             state.update(zip(numbers, _each(inner["state"], group, params)))
-            groups.append({**group, "params": [i for i in numbers if _within(i, count)]})
+            groups.append(
+                {**group, "params": [i for i in numbers if _within(i, count)]}
+            )
             first += len(params)
         kept = {i: own for i, own in state.items() if own and _within(i, count)}
         return {"state": kept, "param_groups": [g for g in groups if g["params"]]}

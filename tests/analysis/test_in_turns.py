@@ -26,7 +26,9 @@ def group(leader: int) -> list:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            state, _, pgid = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            state, _, pgid = (
+                (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            )
             command = (folder / "cmdline").read_text()
         except OSError:  # it has just ended
             continue
@@ -43,7 +45,11 @@ def within(seconds: float, condition) -> bool:
 
 
 def test_results_are_in_the_order_of_the_calls():
-    assert in_turns(divmod, [(7, 2), (9, 4), (8, 8)], 2, "x") == [(3, 1), (2, 1), (1, 0)]
+    assert in_turns(divmod, [(7, 2), (9, 4), (8, 8)], 2, "x") == [
+        (3, 1),
+        (2, 1),
+        (1, 0),
+    ]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")

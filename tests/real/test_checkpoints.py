@@ -56,9 +56,9 @@ def test_the_hosts_qmix_warm_starts_ours(learners, tmp_path, caplog):
     q_star = [p.clone() for p in ours.central_agent.parameters()]
     theirs.save_models(str(tmp_path))
     ours.load_models(str(tmp_path))
+    assert all(torch.equal(p, q) for p, q in zip(parameters(theirs), parameters(ours)))
     assert all(
-        torch.equal(p, q) for p, q in zip(parameters(theirs), parameters(ours))
+        torch.equal(p, q) for p, q in zip(q_star, ours.central_agent.parameters())
     )
-    assert all(torch.equal(p, q) for p, q in zip(q_star, ours.central_agent.parameters()))
     assert "Q̂* is new" in caplog.text
     ours.train(batches[0], 10, 10)

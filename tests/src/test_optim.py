@@ -48,8 +48,9 @@ def advance(optimiser, params, steps, max_norm=1.0):
 def test_the_numbers_of_torchs(kind):
     mine, theirs = parameters(), parameters()
     ours = FlatOptimiser(KINDS[kind], grouped(mine))
-    norms = advance(ours, mine, range(5)), advance(
-        KINDS[kind](grouped(theirs)), theirs, range(5)
+    norms = (
+        advance(ours, mine, range(5)),
+        advance(KINDS[kind](grouped(theirs)), theirs, range(5)),
     )
     assert torch.allclose(*map(torch.stack, norms), rtol=1e-6, atol=0)
     for p, q, start in zip(mine, theirs, parameters()):
@@ -59,7 +60,10 @@ def test_the_numbers_of_torchs(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_clipping_to_the_last_bit(kind):
     mine, theirs = parameters(), parameters()
-    ours, torchs = FlatOptimiser(KINDS[kind], grouped(mine)), KINDS[kind](grouped(theirs))
+    ours, torchs = (
+        FlatOptimiser(KINDS[kind], grouped(mine)),
+        KINDS[kind](grouped(theirs)),
+    )
     for step in range(5):
         for optimiser, params in ((ours, mine), (torchs, theirs)):
             set_grads(params, step)
