@@ -101,7 +101,8 @@ def get_logger():
         pattern = "[%(levelname)s %(asctime)s] %(name)s %(message)s"
         handler.setFormatter(logging.Formatter(pattern, "%H:%M:%S"))
         logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
+        if logger.level == logging.NOTSET:  # a level that somebody set stays
+            logger.setLevel(logging.INFO)
         logger.propagate = False
     return logger
 
