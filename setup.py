@@ -23,7 +23,7 @@ PACKAGES = [
 PLOTS = ["matplotlib>=3.5"]
 THEORY = ["scipy>=1.8"]
 # rliable breaks with a newer pandas, through arch.
-ANALYSIS = PLOTS + THEORY + ["rliable>=1.2,<1.3", "arch>=5.3,<8", "pandas<3"]
+ANALYSIS = ["matplotlib>=3.7", "rliable>=1.2,<1.3", "arch>=5.3,<8", "pandas<3"]
 GYMNASIUM = ["gymnasium>=0.29"]
 LBF = GYMNASIUM + ["lbforaging>=2,<3"]
 MPE = GYMNASIUM + ["mpe2>=1,<2"]

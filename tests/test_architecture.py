@@ -35,7 +35,7 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
         {"src", "host", "theory", "config"},
         {
             *("torch", "numpy", "matplotlib", "tqdm", "yaml"),
-            *("scipy", "rliable", "ray", "submitit"),
+            *("rliable", "ray", "submitit"),
         },
     ),
 }
