@@ -5,12 +5,12 @@ main.py --config=cw_qmix --env-config=sc2 with env_args.map_name=3s5z alpha=0.5
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..config.reading import literal, stays_inside
 from ..errors import ConfigError, nearest
-from .configs import OPTIONS, ConfigFiles
+from .configs import OPTIONS, Choice, ConfigFiles
 from .hosts.base import merged
 from .notes import note
 
@@ -59,6 +59,8 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
         chosen[option] = files.choose(OPTIONS[option], name)
         rewritten.append(f"{option}={chosen[option].value}")
     algorithm, game = chosen.get("--config"), chosen.get("--env-config")
+    if game is not None and game.game is not None:
+        rewritten, game = with_options(files, rewritten, game)
     if algorithm is not None and algorithm.learner is not None:
         rewritten = [new for old in rewritten for new in translated(old)]
         if game is None:
@@ -67,6 +69,23 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
         settings = merged(files.defaults(), game.settings(), algorithm.settings())
         check(files, algorithm.learner, settings, rewritten)
     return CommandLine(rewritten, game.game if game is not None else None)
+
+
+def with_options(
+    files: ConfigFiles, argv: List[str], game: Choice
+) -> Tuple[List[str], Choice]:
+    """Move `env_args.options.KEY=…` into the YAML of a game of ours.
+
+    They are what its constructor takes: no YAML can list them, and sacred would refuse.
+    """
+    prefix = "env_args.options."
+    options = [nested(k, v) for k, v in updates(argv) if k.startswith(prefix)]
+    if not options:
+        return argv, game
+    settings = merged(game.settings(), *options)
+    files.write(settings, str(game.game))  # over the one without, which `argv` names
+    kept = [argument for argument in argv if not argument.startswith(prefix)]
+    return kept, replace(game, settings=lambda: settings)
 
 
 def translated(argument: str) -> List[str]:

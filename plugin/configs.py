@@ -183,7 +183,7 @@ class ConfigFiles:
         if kind == "algs" and parents(settings):
             return self._choose_heir(name, path)
         if kind == "envs" and path.parent == OUR_ENVS:
-            settings = environments.for_host(settings)
+            settings = environments.for_host(settings, self.host.passed_to_envs)
             written = self.write(settings, path.stem)
             return Choice(written, lambda: settings, game=name)
         readable = "=" not in str(path) and path.suffix == ".yaml"

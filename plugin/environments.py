@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Sequence
 
 from .hosts import HostAdapter
 from .imports import after_import
@@ -20,13 +20,15 @@ PREFIX = "wqmix_"
 NOT_THE_GAMES = ("map_name", "key", "common_reward", "reward_scalarisation")
 
 
-def for_host(settings: Dict[str, Any]) -> Dict[str, Any]:
+def for_host(settings: Dict[str, Any], passed: Sequence[str] = ()) -> Dict[str, Any]:
     """Return a game's settings as another host's main file can read them.
 
     PyMARL2 and later put `env_args.map_name` into the name of their results folder.
+    What a host passes to environments besides (`passed`) is not listed twice.
     """
     name = settings["env"]
     env_args = {"map_name": name, **settings["env_args"]}
+    env_args = {key: value for key, value in env_args.items() if key not in passed}
     return {**settings, "env": PREFIX + name, "env_args": env_args}
 
 

@@ -53,6 +53,7 @@ class HostAdapter:
         replaced: modules of the host's → packages without which they cannot be
             imported; a stand-in takes their place when one is absent.
         steps_as_gymnasium: its runners take five values from an environment's `step`.
+        passed_to_envs: settings of its own that it passes beside `env_args`.
         results_beside_main: it writes results beside the outermost frame's file.
         not_restored: what training that goes on from a checkpoint starts anew.
     """
@@ -70,6 +71,7 @@ class HostAdapter:
     stand_ins: Mapping[str, str] = {}
     replaced: Mapping[str, Tuple[str, ...]] = {}
     steps_as_gymnasium = False
+    passed_to_envs: Tuple[str, ...] = ()
     results_beside_main = False
     not_restored = (
         "the replay buffer, the episode count, random numbers, logged statistics and "

@@ -23,6 +23,7 @@ class EPyMARL(HostAdapter):
         "smac.env": SMAC_REMEDY,
     }
     steps_as_gymnasium = True
+    passed_to_envs = ("common_reward", "reward_scalarisation")
     target_update = each_steps_or_soft
 
     def optimizer(self, config: object) -> str:

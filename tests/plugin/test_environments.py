@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import yaml
 
-from wqmix.plugin.environments import HostEnv, register_in
+from wqmix.config import reading
+from wqmix.plugin.command_line import rewrite
+from wqmix.plugin.configs import ConfigFiles
+from wqmix.plugin.environments import OUR_ENVS, HostEnv, for_host, register_in
 from wqmix.plugin.hosts import HOSTS
+
+from .fakes import make_host
 
 ARGS = {"map_name": "matrix_game", "seed": 1}
 
@@ -75,3 +82,32 @@ def test_a_mistake_is_one_line(capfd: pytest.CaptureFixture) -> None:
     said = capfd.readouterr().err.splitlines()
     assert len(said) == 1 and said[0].startswith("wqmix: error: ")
     assert "paper" in said[0]
+
+
+def test_a_key_that_the_game_has_is_its_own() -> None:
+    """`map_name` is PyMARL's for other games; SMAX's names its scenario."""
+    smax = for_host(reading.read_yaml(OUR_ENVS / "smax.yaml"))
+    assert smax["env_args"]["map_name"] == "2s3z"
+    mpe = for_host(reading.read_yaml(OUR_ENVS / "mpe.yaml"))
+    assert (mpe["env"], mpe["env_args"]["map_name"]) == ("wqmix_mpe", "mpe")
+
+
+def test_what_epymarl_passes_itself_is_not_listed_twice() -> None:
+    mpe = reading.read_yaml(OUR_ENVS / "mpe.yaml")
+    theirs = {"common_reward", "reward_scalarisation"}
+    assert theirs < set(for_host(mpe)["env_args"])
+    listed = for_host(mpe, HOSTS["epymarl"].passed_to_envs)["env_args"]
+    assert not theirs & set(listed) and listed["key"] == "simple_spread_v3"
+
+
+def test_what_a_game_s_constructor_takes_goes_into_the_yaml(tmp_path: Path) -> None:
+    """Sacred would refuse `env_args.options.N`, which no YAML lists."""
+    root = make_host(tmp_path)
+    files = ConfigFiles(HOSTS["pymarl"], root, {})
+    words = ["--config=qmix", "--env-config=mpe", "with", "env_args.options.N=2"]
+    command = rewrite(files, [*words, "env_args.time_limit=9"])
+    assert command.game == "mpe"
+    assert command.argv[2:] == ["with", "env_args.time_limit=9"]
+    written = Path(command.argv[1].partition("=")[2] + ".yaml")
+    settings = yaml.safe_load(written.read_text(encoding="utf-8"))
+    assert settings["env_args"]["options"] == {"N": 2}
