@@ -175,11 +175,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--games", nargs="+", choices=GAMES, default=list(GAMES))
+    add = parser.add_argument
+    add("--games", nargs="+", choices=GAMES, default=list(GAMES))
+    add("--algorithms", nargs="+", choices=ALGORITHMS, default=ALGORITHMS)
+    add("--runners", nargs="+", choices=RUNNERS, default=list(RUNNERS))
     options = parser.parse_args()
     torch.set_num_threads(1)
     draw, failed = random.Random(options.seed), False
-    for game, name, runner in itertools.product(options.games, ALGORITHMS, RUNNERS):
+    for game, name, runner in itertools.product(
+        options.games, options.algorithms, options.runners
+    ):
         words = [f"--config={name}", f"--env-config={game}", "with", *COMMON]
         words += [*GAMES[game], *RUNNERS[runner]]
         try:
