@@ -17,8 +17,9 @@ from .folders import CONFIG, INFO, METRICS, RUN, read_mapping, run_folders
 from .salvage import read_json
 
 METRIC = "test_return_mean"
+LARGEST_STEP, LARGEST_VALUE = 2.0**53, 1e150
 _CLOCK = re.compile(rb"^\[\w+ (\d\d):(\d\d):(\d\d)\]([^\n]*)", re.MULTILINE)
-_STEP = re.compile(rb"t_env:\s*(\d+)")
+_STEP = re.compile(rb"t_env:\s*(\d{1,15})")
 _DAY = 86_400
 
 
@@ -142,7 +143,8 @@ def _of_metrics(table: Dict[str, Any], metric: str) -> Columns:
         return np.array([]), np.array([]), np.array([])
     steps, values = numbers(entry.get("steps")), numbers(entry.get("values"))
     moments = entry.get("timestamps")
-    clock = np.array([_moment(each) for each in moments or []], dtype=float)
+    moments = moments if isinstance(moments, list) else []
+    clock = np.array([_moment(each) for each in moments], dtype=float)
     length = min(len(steps), len(values))
     clock = clock[:length] if len(clock) >= length else clock[:0]
     return steps[:length], values[:length], clock
@@ -175,11 +177,14 @@ def number(value: Any) -> float:
 
 
 def _clean(steps: np.ndarray, values: np.ndarray, record: Record) -> np.ndarray:
-    """Indices of finite values in the order of their steps, the last of equal ones."""
-    finite = np.isfinite(steps) & np.isfinite(values) & (np.abs(steps) < 2.0**53)
-    if not finite.all():
-        record.remarks.append(f"{int((~finite).sum())} values are no finite numbers")
-    kept = np.flatnonzero(finite)
+    """Indices of good values in the order of their steps, the last of equal ones."""
+    with np.errstate(invalid="ignore"):
+        good = (steps >= 0) & (steps < LARGEST_STEP) & (np.abs(values) < LARGEST_VALUE)
+    if not good.all():
+        bad = int((~good).sum())
+        remark = f"{bad} values are left out: they, or their steps, are no numbers"
+        record.remarks.append(f"{remark} that can be")
+    kept = np.flatnonzero(good)
     latest = {int(steps[index]): index for index in kept}
     return np.array([latest[step] for step in sorted(latest)], dtype=int)
 

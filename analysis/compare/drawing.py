@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
@@ -17,6 +18,7 @@ MORE_COLOURS = ("#CC79A7", "#56B4E9", "#000000", "#8C6D31", "#7B4173", "#F0E442"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)))
 COLUMNS = 3
 STEPS = "environment steps"
+LABEL = 26  # characters on a line of a label
 FONT = {"font.size": 9, "axes.titlesize": 9.5, "svg.fonttype": "path"}
 Style = Dict[str, Tuple[str, Any]]
 
@@ -38,6 +40,11 @@ def title_of(algorithm: str) -> str:
     """Return how papers write an algorithm's name, and its settings."""
     name, space, settings = algorithm.partition(" ")
     return figures.title_of(name) + space + settings
+
+
+def label_of(algorithm: str) -> str:
+    """Return the same on lines that are short enough for a figure."""
+    return textwrap.fill(title_of(algorithm), LABEL, break_on_hyphens=False)
 
 
 def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
@@ -87,11 +94,17 @@ def legend(figure: Any, axes: List[Any]) -> None:
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels()):
             handles.setdefault(label, handle)
+    longest = max(len(line) for label in handles for line in label.split("\n"))
+    width = 0.6 + 0.075 * longest  # inches
+    columns = max(1, min(5, int(figure.get_figwidth() / width)))
+    lines = sum(label.count("\n") + 1 for label in handles)
+    more = max(0.0, 0.16 * (lines / columns - 1))
+    figure.set_figheight(figure.get_figheight() + more)
     figure.legend(
         handles.values(),
         handles.keys(),
         loc="outside upper center",
-        ncols=min(5, len(handles)),
+        ncols=columns,
         frameon=False,
     )
 
@@ -118,7 +131,7 @@ def one_curve(axis: Any, name: str, curve: Any, look: Tuple[str, Any]) -> None:
     """Draw IQM and interval; thinner where some of the runs have ended."""
     (colour, dashes), (grid, (middle, low, high), count) = look, curve
     full = int((count == count.max()).sum())
-    label = title_of(name)
+    label = label_of(name)
     axis.plot(grid[:full], middle[:full], color=colour, ls=dashes, lw=1.7, label=label)
     axis.plot(grid[full - 1 :], middle[full - 1 :], color=colour, lw=0.8, alpha=0.7)
     axis.fill_between(grid, low, high, color=colour, alpha=0.16, lw=0)
@@ -138,7 +151,7 @@ def final_scores(comparison: Comparison, results: Dict[Any, Any], look: Style) -
     """Draw IQM and interval beside each run's own score, a panel for each task."""
     names = comparison.algorithms[::-1]
     figure, axes = panels(len(comparison.tasks))
-    figure.set_figheight(axes_height(len(names), len(comparison.tasks)))
+    figure.set_figheight(axes_height(names, len(comparison.tasks)))
     for number, (axis, task) in enumerate(zip(axes, comparison.tasks)):
         axis.set_title(f"{task}, at step {comparison.horizons[task]:,}")
         axis.set_xlabel(comparison.metric)
@@ -161,12 +174,14 @@ def final_scores(comparison: Comparison, results: Dict[Any, Any], look: Style) -
 
 def labels(names: List[str], are_shown: bool) -> List[str]:
     """Return the rows' labels: only the leftmost panel shows them."""
-    return [title_of(name) if are_shown else "" for name in names]
+    return [label_of(name) if are_shown else "" for name in names]
 
 
-def axes_height(n_rows: int, n_panels: int) -> float:
+def axes_height(names: List[str], n_panels: int) -> float:
     """Return a figure's height for panels of horizontal bars."""
-    return math.ceil(n_panels / COLUMNS) * (0.28 * n_rows + 1.0) + 0.2
+    lines = max(label_of(name).count("\n") for name in names)
+    rows = (0.28 + 0.15 * lines) * len(names)
+    return math.ceil(n_panels / COLUMNS) * (rows + 1.0) + 0.2
 
 
 def rows_of(axis: Any, names: List[str]) -> None:
@@ -184,7 +199,7 @@ def aggregates(results: Dict[str, np.ndarray], look: Style) -> Any:
     names = list(results)[::-1]
     pyplot = figures.headless_pyplot()
     figure, axes = pyplot.subplots(
-        1, 4, figsize=(10.2, axes_height(len(names), 1)), layout="constrained"
+        1, 4, figsize=(10.2, axes_height(names, 1)), layout="constrained"
     )
     for column, (axis, title) in enumerate(zip(axes, statistics.AGGREGATES)):
         axis.set_title(title)
@@ -224,22 +239,25 @@ def lines(axis: Any, results: Dict[str, Any], look: Style) -> None:
     """Draw lines with their intervals."""
     for name, (x, (middle, low, high)) in results.items():
         colour, dashes = look[name]
-        axis.plot(x, middle, color=colour, ls=dashes, lw=1.7, label=title_of(name))
+        axis.plot(x, middle, color=colour, ls=dashes, lw=1.7, label=label_of(name))
         axis.fill_between(x, low, high, color=colour, alpha=0.16, lw=0)
 
 
 def improvement(results: Dict[Tuple[str, str], np.ndarray]) -> Any:
     """Draw the probability that the first of each pair is better."""
     pairs = list(results)[::-1]
+    names = [f"{label_of(x)}\n> {label_of(y)}" for x, y in pairs]
+    names = [name if "=" in name else name.replace("\n", " ") for name in names]
     pyplot = figures.headless_pyplot()
-    size = (6.8, 0.3 * len(pairs) + 0.9)
+    lines = max(name.count("\n") for name in names)
+    size = (6.8, (0.3 + 0.15 * lines) * len(pairs) + 0.9)
     figure, axis = pyplot.subplots(figsize=size, layout="constrained")
     axis.spines[["top", "right"]].set_visible(False)
     for row, pair in enumerate(pairs):
         middle, low, high = results[pair]
         axis.barh(row, high - low, left=low, height=0.5, color="#0072B2", alpha=0.35)
         axis.plot([middle, middle], [row - 0.25, row + 0.25], color="#0072B2", lw=2)
-    rows_of(axis, [f"{title_of(x)} > {title_of(y)}" for x, y in pairs])
+    rows_of(axis, names)
     axis.axvline(0.5, color="0.5", ls=":", lw=1)
     axis.set_xlim(-0.02, 1.02)
     axis.set_xlabel("probability that the first is better than the second")

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Optional
 
-_BEGINNING = re.compile(rb"[Bb]eginning training for (\d+)")
-_STEP = re.compile(rb"t_env:\s*(\d+)(?:\s*/\s*(\d+))?")
+_BEGINNING = re.compile(rb"[Bb]eginning training for (\d{1,15})")
+_STEP = re.compile(rb"t_env:\s*(\d{1,15})")
 _OVERLAP = 100
 _MOST = 4_000_000
 

@@ -79,7 +79,9 @@ def test_both_forms_of_numbers(tmp_path):
     assert record.values.tolist() == [1, 2.5, 3, 4] and record.steps.tolist() == [
         *(0, 10, 20, 100)
     ]
-    assert record.remarks == ["7 values are no finite numbers"]
+    assert record.remarks == [
+        "7 values are left out: they, or their steps, are no numbers that can be"
+    ]
 
 
 def test_metrics_json_with_its_time_stamps(tmp_path):
@@ -108,6 +110,12 @@ def test_time_from_start_and_end(tmp_path):
     record = read_run(write_run(tmp_path / "1", steps=(0, 100)), "", METRIC)
     assert record.seconds.tolist() == [0, 7200]
     assert record.clock == "start and end, at constant speed"
+
+
+def test_steps_and_values_that_cannot_be(tmp_path):
+    folder = write_run(tmp_path / "1", steps=(-5, 0, 1e300, 9), values=(1, 2, 3, 1e300))
+    record = read_run(folder, "", METRIC)
+    assert record.steps.tolist() == [0] and record.values.tolist() == [2]
 
 
 def test_steps_are_ascending_and_the_last_of_equal_ones_wins(tmp_path):
