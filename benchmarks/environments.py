@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 taskset -c 0 chrt -r 1 python -m benchmarks.environments [ENV …]
 
-One thread on one core. An environment whose package is missing is left out, with a line that says
-so. Alone: random actions, with what the episode runner asks for at each step. Training:
-rollouts and updates of 32 episodes, after each episode, of `qmix` and `cw_qmix` as they
-are configured.
+One thread on one core. An environment whose package is missing is left out, with a line
+that says so. Alone: random actions, with what the episode runner asks for at each step.
+Training: rollouts and updates of 32 episodes, after each episode, of `qmix` and
+`cw_qmix` as they are configured.
 """
 
 from __future__ import annotations

@@ -81,9 +81,9 @@ class SmaxBatch(BatchEnv):
         return (reward * playing).astype(np.float32), self._over.copy(), info
 
     def _show(self, now):
-        """Keep the copies' states and what is seen of them."""
+        """Keep the copies' states and, where it can be written to, what is seen."""
         self._now = now
-        self._obs, self._state, self._avail = (np.asarray(array) for array in now[1])
+        self._obs, self._state, self._avail = (np.array(array) for array in now[1])
 
     def get_obs(self):
         return self._obs
