@@ -239,13 +239,14 @@ class Script:
     """An engine whose runs end as a script says."""
 
     room = 10
+    key = staticmethod(lambda run: run.arguments[0])
 
     def __init__(self, sacred, **ends):
         self.sacred, self.ends = sacred, ends
         self.started, self.due = [], []
 
     def start(self, run, log):
-        key = run.arguments[0]
+        key = self.key(run)
         self.started.append(key)
         end = self.ends[key].pop(0)
         if end == "completes, is lost":
@@ -449,6 +450,42 @@ def test_durations(seconds, text):
     assert table.duration(seconds) == text
 
 
+def test_the_table_shows_what_is_under_way(tmp_path):
+    states = dict(
+        a=execute.DONE, b=execute.RUNNING, c=execute.RUNNING, d=execute.FAILED
+    )
+    watched = {}
+    for name, state in states.items():
+        each = watched[name] = execute.Watched(plan.Run(name, name, (), 400), tmp_path)
+        each.state = state
+    watched["b"].log.write_text("t_env: 100 / 400\n")
+    watched["b"].progress.read()
+    counts = {"completed": 1, "running": 1, "waiting": 1, "FAILED": 1}
+    work = SimpleNamespace(watched=watched, counts=lambda: counts)
+    (row,) = table.rows(work, 5)  # c has not begun: its engine has a queue
+    assert re.match(r"b  #{5}\.{15}  25%  +100 steps", row)
+    summary = table.Table().summary(work)
+    told = "4 runs: 1 completed, 1 running, 1 waiting, 1 FAILED | 56% | time left "
+    assert summary.startswith(told)
+
+
+def test_failures_are_listed_at_the_end_with_exit_code_1(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(execute, "PAUSE", 0.01)
+    path = file(tmp_path, BASE + "seeds: 2\n")
+    ends = [FAILED], ["completes"]
+    runs = plan.read(path).runs
+    engine = Script(tmp_path / "results" / "sacred")
+    engine.key = lambda run: run.label
+    engine.ends = {run.label: list(end) for run, end in zip(runs, ends)}
+    engine.stop = lambda: None
+    monkeypatch.setattr(cli, "engine_of", lambda *_: engine)
+    assert cli.main([path]) == 1
+    last = capsys.readouterr().err.splitlines()[-2:]
+    assert last[0] == "1 of 2 runs completed"
+    assert last[1].startswith(f"FAILED: {runs[0].name}: exit code 1: no log (log: ")
+
+
 def test_two_sweeps_of_one_name_are_not_at_work_at_once(tmp_path):
     with cli.locked(tmp_path):
         with pytest.raises(ConfigError, match="another sweep is at work here"):
@@ -481,11 +518,20 @@ def test_a_sweep_from_end_to_end(tmp_path, monkeypatch, capsys):
     assert "all 2 runs are completed already" in capsys.readouterr().err
 
 
+TINY = "settings: {t_max: 40, batch_size: 8, buffer_size: 16, use_cuda: False}\n"
+
+
 @pytest.mark.slow
 def test_slurms_engine_on_this_machine(tmp_path, monkeypatch):
     """With submitit's own stand-in for Slurm."""
     pytest.importorskip("submitit")
     monkeypatch.chdir(tmp_path)
-    text = "slurm: {cluster: local, timeout_min: 5}\n"
-    text += "settings: {t_max: 40, batch_size: 8, buffer_size: 16, use_cuda: False}\n"
-    assert cli.main([file(tmp_path, BASE + text), "--engine", "slurm"]) == 0
+    text = BASE + TINY + "slurm: {cluster: local, timeout_min: 5}\n"
+    assert cli.main([file(tmp_path, text), "--engine", "slurm"]) == 0
+
+
+@pytest.mark.slow
+def test_rays_engine_on_this_machine(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([file(tmp_path, BASE + TINY), "--engine", "ray"]) == 0
