@@ -43,8 +43,8 @@ def drawn(game, env_args, episode):
     _, frames = game(env_args, episode)
     titles = []
     for _ in frames(figure):
-        title = figure.axes[0].get_title()
-        titles.append(figure.get_suptitle() if figure._suptitle else title)
+        title = figure._suptitle or figure.axes[0].title
+        titles.append(title.get_text())
     return titles, figure
 
 

@@ -2,12 +2,14 @@
 
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wqmix.host import envs
 from wqmix.host.envs import contract
+from wqmix.host.envs.gymma import EXTRAS
 from wqmix.host.errors import HostError
 
 gymnasium = pytest.importorskip("gymnasium")
@@ -153,6 +155,19 @@ def test_a_missing_package_names_its_extra(monkeypatch, env, module, extra):
     said = str(error.value)
     assert f"env {env!r} needs {module.split('.')[0]} (" in said
     assert said.endswith(f"pip install 'pymarl-wqmix[{extra}]'") and "\n" not in said
+
+
+@pytest.mark.parametrize("package, extra", EXTRAS.items())
+def test_a_missing_package_of_games_names_its_own_extra(monkeypatch, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(HostError, match=rf"'pymarl-wqmix\[{extra}\]'"):
+        gymma(key=f"{package}:Anything-v1")
+
+
+def test_every_extra_that_is_named_exists():
+    setup = Path(__file__).resolve().parents[3] / "setup.py"
+    for extra in ["gymma", "pettingzoo", "mpe", "smax", *EXTRAS.values()]:
+        assert f'"{extra}": ' in setup.read_text(encoding="utf-8")
 
 
 # PettingZoo ---------------------------------------------------------------------------
