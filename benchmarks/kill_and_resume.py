@@ -36,7 +36,7 @@ RUNNERS = {
     "vector": ["runner=vector", "batch_size_run=4"],
 }
 GAMES = {
-    "matrix_game": ["t_max=400", "save_model_interval=20"],
+    "matrix_game": ["t_max=2000", "save_model_interval=40"],
     "predator_prey": [
         "t_max=1500",
         "save_model_interval=60",
