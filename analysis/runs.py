@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,9 +70,9 @@ def read_all(places: Sequence[str], metric: str) -> List[Record]:
     records = []
     for place in places:
         name, path = split(place)
-        folders = list(run_folders(path)) if path.is_dir() else []
+        folders = list(run_folders(path))
         if not folders:
-            what = "no run in it" if path.is_dir() else "no such folder"
+            what = "no run in it" if os.path.isdir(path) else "no such folder"
             raise ConfigError(f"{path}: {what} (config.json or run.json of sacred's)")
         records += [read_run(folder, name, metric) for folder in folders]
     unique = {record.folder.resolve(): record for record in records}
@@ -88,7 +89,7 @@ def read_all(places: Sequence[str], metric: str) -> List[Record]:
 def split(place: str) -> Tuple[str, Path]:
     """Return the name ("" without one) and the path of `NAME=PATH`."""
     name, equals, path = place.partition("=")
-    if equals and not Path(place).exists():
+    if equals and not os.path.exists(place):
         return name, Path(path)
     return "", Path(place)
 

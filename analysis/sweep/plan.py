@@ -12,13 +12,20 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
-from wqmix.config.reading import ReadingError, literal, read_yaml, stays_inside
+from wqmix.config.reading import (
+    ReadingError,
+    literal,
+    read_bytes,
+    read_yaml,
+    stays_inside,
+)
 from wqmix.errors import ConfigError, nearest
 
 KEYS = (
@@ -274,9 +281,12 @@ def run(
 
 def content(config: str) -> Optional[str]:
     """Return a digest of what is in a config that is a file: it may change."""
-    for path in (Path(config), Path(f"{config}.yaml")):
-        if path.is_file():
-            return hashlib.sha256(path.read_bytes()).hexdigest()
+    for path in (config, f"{config}.yaml"):
+        if os.path.isfile(path):
+            try:
+                return hashlib.sha256(read_bytes(Path(path))).hexdigest()
+            except ReadingError:
+                return None  # the host will say so
     return None
 
 
