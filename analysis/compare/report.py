@@ -24,7 +24,7 @@ th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd
          white-space: nowrap; } th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #888; }
 td small { color: #666; white-space: nowrap; }
-td.left { text-align: left; } .remarks { background: #fff6e0; border-left: 4px solid
+.remarks { background: #fff6e0; border-left: 4px solid
   #e69f00; padding: .5rem 1rem; overflow-wrap: anywhere; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem; }
 summary { cursor: pointer; }

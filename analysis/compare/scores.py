@@ -126,17 +126,19 @@ def compare(
     for task in comparison.tasks:
         score(comparison, task)
         comparison.ranges[task] = range_of(comparison, task, ranges or {})
+    remarks += told_of_early_ends(comparison)
+    return comparison
+
+
+def told_of_early_ends(comparison: Comparison) -> List[str]:
+    """Return a remark on runs without a final score, if there are any."""
     early = {
         task: sum(len(group.runs) - len(group.scored) for group in comparison.on(task))
         for task in comparison.tasks
     }
-    if any(early.values()):
-        where = ", ".join(f"{task}: {n}" for task, n in early.items() if n)
-        remarks.append(
-            "runs that ended before the step at which final scores are taken, and have "
-            f"none: {where}"
-        )
-    return comparison
+    where = ", ".join(f"{task}: {n}" for task, n in early.items() if n)
+    remark = "runs that ended before the step at which final scores are taken, and have"
+    return [f"{remark} none: {where}"] if where else []
 
 
 def told(records: List[Record]) -> List[str]:
