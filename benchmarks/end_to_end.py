@@ -10,13 +10,14 @@ many updates for each episode. Printed as by `benchmarks.rollout`.
 from __future__ import annotations
 
 from .published import OurRun, PublishedRun
-from .rollout import in_turns, line, parse
+from .rollout import Side, in_turns, line, parse
 
 
 def main() -> None:
     """Run the command line."""
     options = parse(__doc__)
-    published, ours = PublishedRun(options.checkout), OurRun(32)
+    published = Side(options.threads, PublishedRun, options.checkout)
+    ours = Side(options.threads, OurRun, 32)
     for run in (published, ours):  # fill the buffers, without updates
         run.play(32, True)
     rates = in_turns(published, ours, 8, 32, True, options.turns)

@@ -2,19 +2,21 @@
 
     python -m benchmarks.rollout CHECKOUT
 
-CHECKOUT is a folder with oxwhirl/wqmix, whose environment and runner are its own. Both
-play in turns in one process, without updates. Printed: environment steps per second,
-their ratio and its range over the turns, and what a million steps take.
+CHECKOUT is a folder with oxwhirl/wqmix, whose environment and runner are its own. Each
+side lives in a process of its own, as a run does, and they play in turns, without
+updates. Printed: environment steps per second, their ratio and its range over the
+turns, and what a million steps take.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import statistics
 import time
 import warnings
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, Callable, List, Tuple
 
 import torch
 
@@ -26,9 +28,10 @@ MILLION = 1_000_000
 def main() -> None:
     """Run the command line."""
     options = parse(__doc__)
-    published = PublishedRun(options.checkout)
+    published = Side(options.threads, PublishedRun, options.checkout)
     for copies in (32, 64, 128):
-        rates = in_turns(published, OurRun(copies), 4, 2 * copies, False, options.turns)
+        ours = Side(options.threads, OurRun, copies)
+        rates = in_turns(published, ours, 4, 2 * copies, False, options.turns)
         print(line(f"rollouts, {copies} copies", rates), flush=True)
 
 
@@ -41,24 +44,49 @@ def parse(description: str) -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    warnings.simplefilter("ignore")
-    print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}")
+    print(f"{options.threads} threads, PyTorch {torch.__version__}")
     return options
 
 
+class Side:
+    """One side of a comparison in a process of its own, idle while the other plays.
+
+    Args:
+        threads: of PyTorch.
+        build: makes what plays, of `arguments`, in that process.
+    """
+
+    def __init__(self, threads: int, build: Callable, *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, pipe = context.Pipe()
+        target = (pipe, threads, build, arguments)
+        context.Process(target=_serve, args=target, daemon=True).start()
+
+    def play(self, episodes: int, train: bool) -> float:
+        """Play; return environment steps per second."""
+        self._pipe.send((episodes, train))
+        return self._pipe.recv()
+
+
+def _serve(pipe: Any, threads: int, build: Callable, arguments: Tuple) -> None:
+    torch.set_num_threads(threads)
+    warnings.simplefilter("ignore")
+    run = build(*arguments)
+    while True:
+        episodes, train = pipe.recv()
+        started = time.perf_counter()
+        steps = run.play(episodes, train)
+        pipe.send(steps / (time.perf_counter() - started))
+
+
 def in_turns(
-    published: Any, ours: Any, theirs: int, mine: int, train: bool, turns: int
+    published: Side, ours: Side, theirs: int, mine: int, train: bool, turns: int
 ) -> List[Tuple[float, float]]:
     """Return (published, ours) steps per second of each turn; the first is dropped."""
-    rates = []
-    for _ in range(turns + 1):
-        turn = []
-        for run, episodes in ((published, theirs), (ours, mine)):
-            started = time.perf_counter()
-            steps = run.play(episodes, train)
-            turn.append(steps / (time.perf_counter() - started))
-        rates.append((turn[0], turn[1]))
+    rates = [
+        (published.play(theirs, train), ours.play(mine, train))
+        for _ in range(turns + 1)
+    ]
     return rates[1:]
 
 
