@@ -73,7 +73,10 @@ def _serve(pipe: Any, threads: int, build: Callable, arguments: Tuple) -> None:
     warnings.simplefilter("ignore")
     run = build(*arguments)
     while True:
-        episodes, train = pipe.recv()
+        try:
+            episodes, train = pipe.recv()
+        except EOFError:  # the other end is gone
+            return
         started = time.perf_counter()
         steps = run.play(episodes, train)
         pipe.send(steps / (time.perf_counter() - started))
