@@ -175,7 +175,8 @@ def draw_success_rates(
     for i, j in np.ndindex(table.shape):
         seeds = rates[methods[j], games[i]]
         text = f"{sum(seeds)} of {len(seeds)}"
-        axis.text(j, i, text, ha="center", va="center")
+        colour = "white" if table[i, j] > 0.6 else "black"
+        axis.text(j, i, text, ha="center", va="center", color=colour)
     axis.spines[:].set_visible(False)
     axis.set_title("seeds that end at a best joint action")
     figure.savefig(path, dpi=120)
