@@ -37,6 +37,11 @@ def group(leader: int) -> list:
     return found
 
 
+def heed_ctrl_c() -> None:
+    """A shell has what it starts in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def within(seconds: float, condition) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not condition():
@@ -60,7 +65,11 @@ def test_results_are_in_the_order_of_the_calls():
 def test_however_it_is_ended_no_worker_is_left(number, code, tmp_path):
     script = tmp_path / "sleeps.py"
     script.write_text(SLEEPS)
-    process = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
+    )
 
     def workers() -> int:
         return sum("spawn_main" in command for command in group(process.pid))

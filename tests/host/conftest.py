@@ -5,6 +5,12 @@ from wqmix.host import envs
 from .doubles import CountingEnv
 
 
+@pytest.fixture(autouse=True)
+def registry_as_it_was(monkeypatch):
+    """What a test registers is gone after it."""
+    monkeypatch.setattr(envs, "REGISTRY", dict(envs.REGISTRY))
+
+
 @pytest.fixture
 def counting(monkeypatch):
     """The counting game under the name `counting`; it may fail on purpose."""
