@@ -89,7 +89,7 @@ def build(checkout: Path, shape: Shape, device: str) -> Tuple[Any, Any, List[Any
 
 
 def check_agreement(published: Any, ours: Any, batches: List[Any]) -> None:
-    """Three steps must agree to 1e-4, relatively, or nothing is timed."""
+    """A step on each batch must agree to 1e-4, relatively, or nothing is timed."""
     for step, batch in enumerate(batches):
         for learner in (published, ours):
             learner.train(batch, step, step)
