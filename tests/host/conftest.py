@@ -6,9 +6,12 @@ from .doubles import CountingEnv
 
 
 @pytest.fixture(autouse=True)
-def registry_as_it_was(monkeypatch):
+def registry_as_it_was():
     """What a test registers is gone after it."""
-    monkeypatch.setattr(envs, "REGISTRY", dict(envs.REGISTRY))
+    before = dict(envs.REGISTRY)
+    yield
+    envs.REGISTRY.clear()
+    envs.REGISTRY.update(before)
 
 
 @pytest.fixture
