@@ -101,9 +101,9 @@ def get_logger():
         pattern = "[%(levelname)s %(asctime)s] %(name)s %(message)s"
         handler.setFormatter(logging.Formatter(pattern, "%H:%M:%S"))
         logger.addHandler(handler)
-        if logger.level == logging.NOTSET:  # a level that somebody set stays
-            logger.setLevel(logging.INFO)
         logger.propagate = False
+    if logger.level == logging.NOTSET:  # a level that somebody set stays
+        logger.setLevel(logging.INFO)
     return logger
 
 
