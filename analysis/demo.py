@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
+from ..host.utils.signals import sigterm_interrupts
 from . import figures, prey
 from .payoff_games import Learned, train
 
@@ -95,9 +96,8 @@ def in_turns(
 
     context = multiprocessing.get_context("spawn")
     results: Dict[int, Any] = {}
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    workers = min(jobs, len(calls))
-    with ProcessPoolExecutor(workers, context, _end_with_the_parent) as pool:
+    pool = ProcessPoolExecutor(min(jobs, len(calls)), context, _end_with_the_parent)
+    with sigterm_interrupts(), pool:
         try:
             futures = {pool.submit(function, *call): i for i, call in enumerate(calls)}
             for future in tqdm(as_completed(futures), total=len(calls), desc=what):
@@ -107,7 +107,6 @@ def in_turns(
                 process.kill()
             print("\ninterrupted: nothing is written", file=sys.stderr)
             raise SystemExit(130) from None
-    signal.signal(signal.SIGTERM, before)
     return [results[i] for i in range(len(calls))]
 
 

@@ -63,12 +63,9 @@ def main() -> None:
 def point(options: Any, shape: Shape) -> Dict[str, Any]:
     """Time and memory of both at one shape, each measured in a new process."""
     context = multiprocessing.get_context("spawn")
-    with context.Pool(1, maxtasksperchild=1) as pool:
+    with context.Pool(1) as pool:
         times = pool.apply(_times, (options.checkout, shape, options.rounds))
-        memory = [
-            pool.apply(train_step.peak_memory_here, (options.checkout, shape, "cpu", i))
-            for i in (0, 1)
-        ]
+    memory = [train_step.peak_memory(options.checkout, shape, "cpu", i) for i in (0, 1)]
     theirs, ours = (statistics.median(column) * 1e3 for column in zip(*times))
     return {
         "published_ms": round(theirs, 1),
@@ -83,10 +80,7 @@ def _times(checkout: Path, shape: Shape, rounds: int) -> List[Tuple[float, float
     warnings.simplefilter("ignore")
     torch.set_num_threads(2)
     published, ours, batches = train_step.build(checkout, shape, "cpu")
-    try:
-        train_step.check_agreement(published, ours, batches[:1])
-    except SystemExit as error:  # a pool would wait for ever
-        raise RuntimeError(str(error)) from None
+    train_step.check_agreement(published, ours, batches[:1])
     return train_step.in_turns(published, ours, batches, rounds, "cpu")
 
 

@@ -26,7 +26,7 @@ from wqmix.learners import WQMixLearner
 from wqmix.plugin.detect import detect
 
 from .published import Log, Shape, imported, new_batches
-from .train_step import QUIET, SHAPES, in_turns
+from .train_step import QUIET, SHAPES, in_turns, spread
 
 SIZES = ("n_agents", "n_actions", "obs_shape", "state_shape")
 
@@ -50,11 +50,10 @@ def main() -> None:
         theirs, ours, batches = build(options.checkout, SHAPES[name], changes)
         times = in_turns(theirs, ours, batches, options.rounds, "cpu")
         medians = [statistics.median(column) * 1e3 for column in zip(*times)]
-        ratios = sorted(mine / their for their, mine in times)
-        low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
+        ratio, low, high = spread([mine / their for their, mine in times])
         print(
             f"{name:14} its qmix {medians[0]:7.1f} ms   our cw_qmix {medians[1]:7.1f} "
-            f"ms   {statistics.median(ratios):5.2f} times ({low:.2f} – {high:.2f})",
+            f"ms   {ratio:5.2f} times ({low:.2f} – {high:.2f})",
             flush=True,
         )
 

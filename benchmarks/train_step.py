@@ -60,18 +60,20 @@ def main() -> None:
 def _line(name: str, options: Any, ceiling: float) -> str:
     shape = SHAPES[name]
     pair = build(options.checkout, shape, options.device)
-    check_agreement(*pair)
+    try:
+        check_agreement(*pair)
+    except Disagreement as error:
+        raise SystemExit(str(error)) from None
     times = in_turns(*pair, options.rounds, options.device)
     del pair
     theirs, ours = (statistics.median(column) * 1e3 for column in zip(*times))
-    ratios = sorted(t / o for t, o in times)
-    low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
+    ratio, low, high = spread([t / o for t, o in times])
     work = update_flops(shape)
     memory = [
-        peak_memory(options.checkout, name, options.device, which) for which in (0, 1)
+        peak_memory(options.checkout, shape, options.device, which) for which in (0, 1)
     ]
     return (
-        f"{name:14} {theirs:7.1f} ms {ours:6.1f} ms {statistics.median(ratios):6.2f} "
+        f"{name:14} {theirs:7.1f} ms {ours:6.1f} ms {ratio:6.2f} "
         f"{low:5.2f} – {high:5.2f} {work / ceiling * 1e3:6.1f} ms "
         f"{work / ours / 1e6:8.0f} {memory[0]:5.0f} → {memory[1]:4.0f} MiB"
     )
@@ -88,6 +90,10 @@ def build(checkout: Path, shape: Shape, device: str) -> Tuple[Any, Any, List[Any
     return pair
 
 
+class Disagreement(Exception):
+    """Ours and the published learner did not compute the same."""
+
+
 def check_agreement(published: Any, ours: Any, batches: List[Any]) -> None:
     """A step on each batch must agree to 1e-4, relatively, or nothing is timed."""
     for step, batch in enumerate(batches):
@@ -97,7 +103,7 @@ def check_agreement(published: Any, ours: Any, batches: List[Any]) -> None:
             theirs = float(published.logger.stats[key][-1][1])
             mine = ours.logger.stats[key][-1][1]
             if abs(theirs - mine) > 1e-4 * max(1.0, abs(theirs)):
-                raise SystemExit(f"{key} at step {step}: {mine} is not {theirs}")
+                raise Disagreement(f"{key} at step {step}: {mine} is not {theirs}")
     for learner in (published, ours):
         learner.args.learner_log_interval = QUIET
 
@@ -111,6 +117,13 @@ def in_turns(
         batch = batches[i % len(batches)]
         times.append(tuple(_timed(x, batch, i, device) for x in (published, ours)))
     return times[1:]
+
+
+def spread(ratios: List[float]) -> Tuple[float, float, float]:
+    """Return the median, and the 10th and 90th percentile."""
+    ordered = sorted(ratios)
+    tenth = len(ordered) // 10
+    return statistics.median(ordered), ordered[tenth], ordered[-1 - tenth]
 
 
 def _timed(learner: Any, batch: Any, step: int, device: str) -> float:
@@ -160,15 +173,14 @@ def update_flops(shape: Shape, hidden: int = 64, mixing: int = 256) -> float:
     return 2.0 * networks
 
 
-def peak_memory(checkout: Path, name: str, device: str, which: int) -> float:
+def peak_memory(checkout: Path, shape: Shape, device: str, which: int) -> float:
     """Peak memory [MiB] of train steps beyond what was there before, in a process."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        return pool.apply(peak_memory_here, (checkout, SHAPES[name], device, which))
+        return pool.apply(_peak_memory, (checkout, shape, device, which))
 
 
-def peak_memory_here(checkout: Path, shape: Shape, device: str, which: int) -> float:
-    """As `peak_memory`, in this process."""
+def _peak_memory(checkout: Path, shape: Shape, device: str, which: int) -> float:
     warnings.simplefilter("ignore")
     torch.set_num_threads(2)
     pair = build(checkout, shape, device)
