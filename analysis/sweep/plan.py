@@ -115,7 +115,7 @@ def plan(values: Dict[str, Any], name: str) -> Plan:
 
 
 def runs(values: Dict[str, Any], target: Tuple[str, ...]) -> List[Run]:
-    """Return all runs of a sweep, each once."""
+    """Return all runs of a sweep, each once: all of the first seed first."""
     fixed = flat(values.get("settings", {}), "settings")
     grid = flat(values.get("grid", {}), "grid")
     where = {}
@@ -123,10 +123,10 @@ def runs(values: Dict[str, Any], target: Tuple[str, ...]) -> List[Run]:
         where = {"local_results_path": values["results"]}
     combined = (
         (algorithm, environment, seed, *choice)
+        for seed in seeds(values)
         for algorithm in entries(values, "algorithms")
         for environment in entries(values, "environments")
         for choice in choices(fixed, grid, environment, algorithm)
-        for seed in seeds(values)
     )
     listed = list(itertools.islice(combined, MAX_RUNS + 1))
     if not 0 < len(listed) <= MAX_RUNS:
