@@ -50,6 +50,15 @@ def recurrent(p, inputs):
     return np.array(out)
 
 
+def feed_forward(p, inputs):
+    """As `recurrent`, without memory."""
+
+    def one(x):
+        return linear(p, "fc3", relu(linear(p, "fc2", relu(linear(p, "fc1", x)))))
+
+    return np.array([[one(x) for x in slot] for slot in inputs])
+
+
 def agent_inputs(episode):
     slots, n, u = episode["avail_actions"].shape
     inputs = []
@@ -107,6 +116,7 @@ def update(
         learner.settings.central_mixer
     ]
     central, star = arrays(learner.central_agent), arrays(learner.central_mixer)
+    central_net = feed_forward if "fc3.bias" in central else recurrent
     central_t = arrays(learner.target_central_agent)
     star_t = arrays(learner.target_central_mixer)
     out = {"y": {}, "w": {}, "q_tot": {}, "q_star": {}}
@@ -116,8 +126,8 @@ def update(
         slots, n, u = ep["avail_actions"].shape
         inputs = agent_inputs(ep)
         q = recurrent(agent, inputs)
-        q_c = recurrent(central, inputs).reshape(slots, n, u, -1)
-        q_ct = recurrent(central_t, inputs).reshape(slots, n, u, -1)
+        q_c = central_net(central, inputs).reshape(slots, n, u, -1)
+        q_ct = central_net(central_t, inputs).reshape(slots, n, u, -1)
         q_greedy = q
         if not double_q:
             target_agent = arrays(learner.target_networks.mac.agent)

@@ -36,6 +36,7 @@ def everything(learner):
         dict(standardise_rewards=True, standardise_returns=True),
         dict(optimizer="adam", central_mixer="atten"),
         dict(central_agent="central_rnn_ns"),
+        dict(central_agent="central_ff"),
     ],
 )
 def test_save_load_continue_over_all_networks(tmp_path, changes):

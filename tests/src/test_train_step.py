@@ -25,6 +25,9 @@ CASES = [
     pytest.param(dict(td_lambda=0.6), id="lambda"),
     pytest.param(dict(td_lambda=1.0, weighting="ow"), id="lambda1"),
     pytest.param(dict(double_q=False), id="single_q"),
+    pytest.param(
+        dict(central_agent="central_ff", central_action_embed=2), id="feed_forward"
+    ),
     pytest.param(dict(unroll="step"), id="step"),
     pytest.param(dict(unroll="step", double_q=False), id="step_single_q"),
     pytest.param(dict(qmix_loss=0.5, central_loss=2.0), id="coefficients"),
@@ -48,13 +51,13 @@ def recorded(monkeypatch):
 def tie_best_actions(learner):
     """Make actions 1 and 2 of every agent exactly equal, in all utility networks."""
     macs = [learner.mac, learner.target_networks.mac]
-    nets = [mac.agent.fc2 for mac in macs if mac is not None]
-    nets += [learner.central_agent.fc2, learner.target_central_agent.fc2]
+    nets = [mac.agent for mac in macs if mac is not None]
+    nets += [learner.central_agent, learner.target_central_agent]
     with torch.no_grad():
-        for fc2 in nets:
-            e = fc2.out_features // 4
-            fc2.weight[2 * e : 3 * e] = fc2.weight[e : 2 * e]
-            fc2.bias[2 * e : 3 * e] = fc2.bias[e : 2 * e]
+        for last in [list(net.children())[-1] for net in nets]:
+            e = last.out_features // 4
+            last.weight[2 * e : 3 * e] = last.weight[e : 2 * e]
+            last.bias[2 * e : 3 * e] = last.bias[e : 2 * e]
 
 
 @pytest.mark.parametrize("changes", CASES)
@@ -112,7 +115,12 @@ def test_weights_of_the_batch_take_both_values(recorded):
 
 
 @pytest.mark.parametrize(
-    "changes", [dict(), dict(central_mixer="atten", central_action_embed=2)]
+    "changes",
+    [
+        dict(),
+        dict(central_mixer="atten", central_action_embed=2),
+        dict(central_agent="central_ff"),
+    ],
 )
 def test_gradients_against_finite_differences(changes):
     coefficients = dict(qmix_loss=0.7, central_loss=1.3)

@@ -1,0 +1,42 @@
+"""The feed-forward per-agent network of Q̂*, for hosts whose own agents have no memory.
+
+`B` episodes, `T` time slots, `A` agents, `I` inputs, `U` actions, `E` outputs per action.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class CentralFFAgent(nn.Module):
+    """Parameters shared by the agents: Linear, ReLU, Linear, ReLU, Linear to U·E.
+
+    Not in the paper: it is EPyMARL's agent of `use_rnn: False`, with E outputs per action.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_dim: int,
+        n_agents: int,
+        n_actions: int,
+        action_embed: int,
+    ) -> None:
+        super().__init__()
+        self.out_shape = (n_actions, action_embed)
+        self.fc1 = nn.Linear(input_size, hidden_dim)
+        self.fc2 = nn.Linear(hidden_dim, hidden_dim)
+        self.fc3 = nn.Linear(hidden_dim, n_actions * action_embed)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Run each slot by itself.
+
+        Args:
+            inputs: [B, T, A, I].
+
+        Returns:
+            [B, T, A, U, E].
+        """
+        h = torch.relu(self.fc2(torch.relu(self.fc1(inputs))))
+        return self.fc3(h).unflatten(-1, self.out_shape)
