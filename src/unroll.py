@@ -178,7 +178,9 @@ def run_sequences(agent: nn.Module, inputs: Tensor) -> Tensor:
     if has_recurrence(agent):
         h = recurrent([(agent.fc1, agent.rnn)], inputs)[0]
     else:
-        h = torch.relu(agent.rnn(torch.relu(agent.fc1(inputs.transpose(0, 1)))))
+        x = inputs.transpose(0, 1)  # as it lies in memory
+        h = torch.relu_(agent.rnn(torch.relu_(agent.fc1(x.flatten(0, 2)))))
+        h = h.unflatten(0, x.shape[:3])
     return _head(agent, h)
 
 

@@ -1,6 +1,7 @@
-"""The feed-forward per-agent network of Q̂*, for hosts whose own agents have no memory.
+"""The feed-forward per-agent network of Q̂*, for hosts whose agents have no memory.
 
-`B` episodes, `T` time slots, `A` agents, `I` inputs, `U` actions, `E` outputs per action.
+`B` episodes, `T` time slots, `A` agents, `I` inputs, `U` actions, `E` outputs per
+action.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 class CentralFFAgent(nn.Module):
     """Parameters shared by the agents: Linear, ReLU, Linear, ReLU, Linear to U·E.
 
-    Not in the paper: it is EPyMARL's agent of `use_rnn: False`, with E outputs per action.
+    Not in the paper: EPyMARL's agent of `use_rnn: False`, with E outputs per action.
     """
 
     def __init__(
@@ -38,5 +39,7 @@ class CentralFFAgent(nn.Module):
         Returns:
             [B, T, A, U, E].
         """
-        h = torch.relu(self.fc2(torch.relu(self.fc1(inputs))))
-        return self.fc3(h).unflatten(-1, self.out_shape)
+        x = inputs.transpose(0, 1)  # as it lies in memory (`wqmix.inputs`)
+        h = torch.relu_(self.fc2(torch.relu_(self.fc1(x.flatten(0, 2)))))
+        q = self.fc3(h).unflatten(-1, self.out_shape)
+        return q.unflatten(0, x.shape[:3]).transpose(0, 1)
