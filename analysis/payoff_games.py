@@ -133,9 +133,11 @@ def tables(runner: Any, shape: Tuple[int, ...]) -> Tuple[Any, Any, Tuple[int, ..
 
 def _central_outputs(learner: Any, batch: Any) -> Any:
     from wqmix.inputs import agent_inputs
+    from wqmix.slots import Slots
 
-    inputs = agent_inputs(batch, learner.args, learner.settings.central_inputs)
-    return learner.central_agent(inputs)[0, 0]  # [A, U, E]
+    slots, seen = Slots(1, batch.max_seq_length), learner.settings.central_inputs
+    inputs = agent_inputs(batch, learner.args, slots, seen)
+    return learner.central_agent(inputs, slots)[0]  # [A, U, E]
 
 
 def _payoff(game: str) -> np.ndarray:

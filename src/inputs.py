@@ -1,6 +1,6 @@
 """What a per-agent network sees, for all slots of a batch at once.
 
-`B` episodes, `T` time slots, `A` agents, `I` inputs.
+`P` slots in the order of `Slots`, `A` agents, `I` inputs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .slots import Slots
 
-def agent_inputs(batch: Any, args: Any, observed: str = "obs") -> Tensor:
+
+def agent_inputs(batch: Any, args: Any, slots: Slots, observed: str = "obs") -> Tensor:
     """Build inputs as the hosts' controllers do.
 
     The observation (or the state), then the last action one-hot if `obs_last_action`,
@@ -20,27 +22,25 @@ def agent_inputs(batch: Any, args: Any, observed: str = "obs") -> Tensor:
     Args:
         batch: the host's EpisodeBatch.
         args: the host's arguments.
+        slots: the batch's slots to be computed.
         observed: `obs` or `state`.
 
     Returns:
-        [B, T, A, I], its memory running over T first, as recurrences read it.
+        [P, A, I].
     """
-    onehot = batch["actions_onehot"].transpose(0, 1)
-    t, b, a, _ = onehot.shape
+    a = batch["obs"].shape[2]
     if observed == "state":
-        state = batch["state"].flatten(2).transpose(0, 1)
-        parts = [state.unsqueeze(2).expand(t, b, a, -1)]
+        state = slots.pack(batch["state"].flatten(2))
+        parts = [state.unsqueeze(1).expand(-1, a, -1)]
     else:
-        parts = [batch["obs"].transpose(0, 1)]
-    dtype = parts[0].dtype
+        parts = [slots.pack(batch["obs"])]
+    like = parts[0]
     if args.obs_last_action:
-        last = onehot.new_zeros(onehot.shape, dtype=dtype)
-        last[1:] = onehot[:-1]
-        parts.append(last)
+        parts.append(slots.pack_previous(batch["actions_onehot"]).to(like.dtype))
     if args.obs_agent_id:
-        ids = torch.eye(a, dtype=dtype, device=onehot.device)
-        parts.append(ids.expand(t, b, a, a))
-    return torch.cat(parts, dim=3).transpose(0, 1)
+        ids = torch.eye(a, dtype=like.dtype, device=like.device)
+        parts.append(ids.expand(len(like), a, a))
+    return torch.cat(parts, dim=2)
 
 
 def input_size(scheme: Any, args: Any, observed: str) -> int:

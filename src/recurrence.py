@@ -1,18 +1,23 @@
 """Linear, ReLU and GRU over whole sequences in one call, for several networks at once.
 
 On the CPU one loop of few operations per slot, each on data that still lies in the
-cache, forward and backward; on a GPU the library's own GRU. `K` networks, `T` time
-slots, `N` sequences, `I` inputs, `F` units of the linear layer, `H` hidden units.
+cache, forward and backward; on a GPU the library's own GRU.
+
+Sequences of different lengths lie slot after slot without padding, the longest first in
+each: `T` slots with N_0 ≥ N_1 ≥ … sequences, `R` = Σ N_t rows of all. `K` networks, `I`
+inputs, `F` units of the linear layer, `H` hidden units.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from .slots import Slots
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
@@ -21,26 +26,37 @@ _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 Part = Tuple[nn.Linear, nn.GRUCell]
 
 
-def recurrent(parts: Sequence[Part], x: Tensor) -> List[Tensor]:
+def recurrent(parts: Sequence[Part], x: Tensor, sizes: List[int]) -> List[Tensor]:
     """Run networks of Linear, ReLU and a GRU cell from zero hidden states.
 
     Args:
         parts: (linear, cell) of each network; those of equal sizes share one loop.
-        x: [B, T, A, I]; the A agents of an episode are sequences of their own. Fastest
-            where the memory runs over T first, as `wqmix.inputs` lays it out.
+        x: [R, I].
+        sizes: N_0, N_1 …
 
     Returns:
-        The hidden states of each network [T, B, A, H], as they lie in memory.
+        The hidden states of each network [R, H].
     """
-    b, t, a, _ = x.shape
-    x = x.transpose(0, 1).reshape(t, b * a, -1)
     if x.is_cuda or x.requires_grad:
-        hidden = [_library_gru(linear, cell, x) for linear, cell in parts]
-    elif len({_kind(*part) for part in parts}) == 1:
-        hidden = _together(parts, x)
-    else:
-        hidden = [h for part in parts for h in _together([part], x)]
-    return [h.unflatten(1, (b, a)) for h in hidden]
+        return [_library_gru(linear, cell, x, sizes) for linear, cell in parts]
+    if len({_kind(*part) for part in parts}) == 1:
+        return list(_together(parts, x, sizes))
+    return [h for part in parts for h in _together([part], x, sizes)]
+
+
+def recurrent_agents(parts: Sequence[Part], x: Tensor, slots: Slots) -> List[Tensor]:
+    """As `recurrent`, where the A agents of an episode are sequences of their own.
+
+    Args:
+        x: [P, A, I].
+        slots: which ones they are.
+
+    Returns:
+        The hidden states of each network [P, A, H].
+    """
+    shape = x.shape[:2]
+    sizes = [n * shape[1] for n in slots.sizes]
+    return [h.unflatten(0, shape) for h in recurrent(parts, x.flatten(0, 1), sizes)]
 
 
 def _kind(linear: nn.Linear, cell: nn.GRUCell) -> Tuple[Any, ...]:
@@ -53,17 +69,23 @@ def _gru_weights(cell: nn.GRUCell) -> Tuple[Tensor, ...]:
     return cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
 
 
-def _library_gru(linear: nn.Linear, cell: nn.GRUCell, x: Tensor) -> Tensor:
-    h0 = x.new_zeros(1, x.shape[1], cell.hidden_size)
-    f, gru = torch.relu_(linear(x)), _gru_weights(cell)
-    return torch.gru(f, h0, gru, True, 1, 0.0, cell.training, False, False)[0]
+def _library_gru(
+    linear: nn.Linear, cell: nn.GRUCell, x: Tensor, sizes: List[int]
+) -> Tensor:
+    h0 = x.new_zeros(1, sizes[0], cell.hidden_size)
+    f = torch.relu_(linear(x))
+    options = (_gru_weights(cell), True, 1, 0.0, cell.training, False)
+    if len(set(sizes)) == 1:
+        f = f.unflatten(0, (len(sizes), sizes[0]))
+        return torch.gru(f, h0, *options, False)[0].flatten(0, 1)
+    return torch.gru(f, torch.tensor(sizes), h0, *options)[0]
 
 
-def _together(parts: Sequence[Part], x: Tensor) -> Sequence[Tensor]:
+def _together(parts: Sequence[Part], x: Tensor, sizes: List[int]) -> Sequence[Tensor]:
     weights: List[Tensor] = []
     for linear, cell in parts:
         weights += (linear.weight, linear.bias, *_gru_weights(cell))
-    return _Recurrent.apply(x, *weights)
+    return _Recurrent.apply(x, sizes, *weights)
 
 
 def _gates(x: Tensor, size: int) -> List[Tensor]:
@@ -72,9 +94,14 @@ def _gates(x: Tensor, size: int) -> List[Tensor]:
     return [x.narrow(-1, i * size, (j - i) * size) for i, j in ends]
 
 
-def _slots(*tensors: Tensor) -> List[Tuple[Tensor, ...]]:
-    """Cut [K, T, ...] into T tuples of [K, ...]."""
-    return list(zip(*(x.unbind(1) for x in tensors)))
+def _slots(sizes: List[int], *tensors: Tensor) -> List[Tuple[Tensor, ...]]:
+    """Cut [K, R, ...] into T tuples of [K, N_t, ...]."""
+    return list(zip(*(x.split(sizes, 1) for x in tensors)))
+
+
+def _first(sizes: List[int], *tensors: Tensor) -> Dict[int, Tuple[Tensor, ...]]:
+    """The first N_t rows of [K, N_0, ...], for each N_t that there is."""
+    return {n: tuple(x.narrow(1, 0, n) for x in tensors) for n in set(sizes)}
 
 
 class _Recurrent(torch.autograd.Function):
@@ -86,30 +113,39 @@ class _Recurrent(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> Tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, x: Tensor, sizes: List[int], *weights: Tensor
+    ) -> Tuple[Tensor, ...]:
         stacked = [torch.stack(weights[i::6]) for i in range(6)]  # [K, ...]
         w1, b1, w_ih, w_hh, b_ih, b_hh = stacked
-        (count, f_size, _), (t_max, n_seq, _) = w1.shape, x.shape
+        (count, f_size, _), n_rows = w1.shape, len(x)
         size = w_hh.shape[2]
         is_training = any(ctx.needs_input_grad)
-        kept = t_max if is_training else 1  # else slots overwrite each other
-        widths = ((t_max + 1, size), (kept, f_size), (kept, 4 * size))
-        shapes = [(count, slots, n_seq, width) for slots, width in widths]
-        sizes = [math.prod(shape) for shape in shapes]
-        ctx.buffer = _BUFFERS.take(sum(sizes), x) if is_training else None
-        memory = x.new_empty(sum(sizes)) if ctx.buffer is None else ctx.buffer
-        parts = memory[: sum(sizes)].split(sizes)
+        kept = n_rows if is_training else sizes[0]  # else slots overwrite each other
+        widths = ((sizes[0] + n_rows, size), (kept, f_size), (kept, 4 * size))
+        shapes = [(count, rows, width) for rows, width in widths]
+        numbers = [math.prod(shape) for shape in shapes]
+        ctx.buffer = _BUFFERS.take(sum(numbers), x) if is_training else None
+        memory = x.new_empty(sum(numbers)) if ctx.buffer is None else ctx.buffer
+        parts = memory[: sum(numbers)].split(numbers)
         h, f, gates = (part.view(shape) for part, shape in zip(parts, shapes))
-        h[:, 0] = 0
+        h[:, : sizes[0]] = 0
 
         w_ih = w_ih.roll(size, 1)  # its rows as the gates lie: n, r, z
         doubled = torch.cat([2 * w_ih[:, :size], w_ih[:, size:]], 1).transpose(1, 2)
         bias = _gate_biases(b_ih, b_hh, size).unsqueeze(1)
         b1, w1_t, w_hh_t = b1.unsqueeze(1), w1.transpose(1, 2), w_hh.transpose(1, 2)
         minus_one = x.new_tensor(-1.0)
-        hidden, slots = h.unbind(1), _slots(f, gates, *_gates(gates, size))
-        for t, x_t in enumerate(_for_each(count, x)):
-            h_t, (f_t, slot, n, r, z, m, rz, nrz, rzm) = hidden[t], slots[t % kept]
+        views = (f, gates, *_gates(gates, size))
+        if is_training:
+            slots = _slots(sizes, *views)
+        else:
+            first = _first(sizes, *views)
+            slots = [first[n] for n in sizes]
+        hidden = h.split([sizes[0], *sizes], 1)
+        steps = zip(_for_each(count, x).split(sizes, 1), hidden, hidden[1:], slots)
+        for x_t, h_t, h_next, (f_t, slot, n, r, z, m, rz, nrz, rzm) in steps:
+            h_t = h_t.narrow(1, 0, h_next.shape[1])  # of the sequences that go on
             torch.baddbmm(b1, x_t, w1_t, out=f_t).relu_()
             slot.copy_(bias)
             nrz.baddbmm_(f_t, doubled)
@@ -117,31 +153,38 @@ class _Recurrent(torch.autograd.Function):
             rz.sigmoid_()
             n.addcmul_(r, m, value=2).sigmoid_()
             torch.add(minus_one, n, alpha=2, out=n)
-            torch.lerp(n, h_t, z, out=hidden[t + 1])
+            torch.lerp(n, h_t, z, out=h_next)
         if is_training:
+            ctx.sizes = sizes
             ctx.save_for_backward(x, w_ih, w_hh, h, f, gates)
-        return h[:, 1:].unbind(0)
+        return h[:, sizes[0] :].unbind(0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Tuple[Any, ...]:
-        x, w_ih, w_hh, h, f, gates = ctx.saved_tensors
-        (count, _, n_seq, f_size), size = f.shape, h.shape[3]
+        sizes, (x, w_ih, w_hh, h, f, gates) = ctx.sizes, ctx.saved_tensors
+        (count, _, f_size), size, n_seq = f.shape, h.shape[2], sizes[0]
         d_all = x.new_empty(count, n_seq, 4 * size + f_size)  # of n, r, z, m, f
-        d_n, d_r, d_z, d_m, _, d_nrz, d_rzm = _gates(d_all[..., : 4 * size], size)
-        d_f, d_f_in = d_all[..., 4 * size :], x.new_empty(count, n_seq, f_size)
+        d_gates, d_f = d_all.split([4 * size, f_size], 2)
+        d_n, d_r, d_z, d_m, _, d_nrz, d_rzm = _gates(d_gates, size)
+        d_f_in = x.new_empty(count, n_seq, f_size)
         d_h, work = (x.new_empty(count, n_seq, size) for _ in range(2))
         carry = x.new_zeros(count, n_seq, size)
-        ones = x.new_ones(count, 1, n_seq)
-        g1 = x.new_zeros(count, f_size, x.shape[2])
+        ones = x.new_ones(count, n_seq, 1)
+        g1 = x.new_zeros(count, f_size, x.shape[1])
         g_ih, g_hh = torch.zeros_like(w_ih), torch.zeros_like(w_hh)
         g_bias = x.new_zeros(count, 1, d_all.shape[2])
-        d_f_t, d_nrz_t, d_rzm_t = (d.transpose(1, 2) for d in (d_f, d_nrz, d_rzm))
-        n_to_m = _gates(gates, size)[:4]
-        slots = _slots(h[:, :-1], f, *n_to_m, _for_each(count, x).transpose(0, 1))
-        each, grads_t = list(zip(d_h, carry)), list(zip(*(g.unbind(0) for g in grads)))
-        for grad_t, (h_t, f_t, n, r, z, m, x_t) in zip(grads_t[::-1], slots[::-1]):
-            for grad_k, (d_h_k, carry_k) in zip(grad_t, each):
+        views = (d_all, d_n, d_r, d_z, d_m, d_nrz, d_rzm, d_f, d_f_in, d_h, work, carry)
+        first = _first(sizes, *views, ones)
+        slots = _slots(sizes, f, *_gates(gates, size)[:4], _for_each(count, x))
+        hidden = h.split([sizes[0], *sizes], 1)[:-1]
+        grads_t = zip(*(grad.split(sizes) for grad in grads))
+        steps = list(zip(grads_t, hidden, slots))
+        for grad_t, h_t, (f_t, n, r, z, m, x_t) in reversed(steps):
+            here = first[len(grad_t[0])]
+            d_all, d_n, d_r, d_z, d_m, d_nrz, d_rzm, d_f, d_f_in, d_h, *rest = here
+            (work, carry, one), h_t = rest, h_t.narrow(1, 0, len(grad_t[0]))
+            for grad_k, d_h_k, carry_k in zip(grad_t, d_h, carry):
                 torch.add(grad_k, carry_k, out=d_h_k)
             torch.mul(d_h, z, out=carry)
             torch.sub(h_t, n, out=work).mul_(d_h)
@@ -153,10 +196,10 @@ class _Recurrent(torch.autograd.Function):
             carry.baddbmm_(d_rzm, w_hh)
             torch.bmm(d_nrz, w_ih, out=d_f_in)
             _relu_backward(d_f_in, f_t, 0, grad_input=d_f)
-            g1.baddbmm_(d_f_t, x_t)
-            g_ih.baddbmm_(d_nrz_t, f_t)
-            g_hh.baddbmm_(d_rzm_t, h_t)
-            g_bias.baddbmm_(ones, d_all)
+            g1.baddbmm_(d_f.transpose(1, 2), x_t)
+            g_ih.baddbmm_(d_nrz.transpose(1, 2), f_t)
+            g_hh.baddbmm_(d_rzm.transpose(1, 2), h_t)
+            g_bias.baddbmm_(one.transpose(1, 2), d_all)
         if ctx.buffer is not None:
             _BUFFERS.give(ctx.buffer)
             ctx.buffer = None
@@ -169,12 +212,12 @@ class _Recurrent(torch.autograd.Function):
             g_bias[:, : 3 * size].roll(-size, 1),
             g_bias[:, size : 4 * size],
         )
-        return (None, *(part for network in zip(*stacked) for part in network))
+        return (None, None, *(part for network in zip(*stacked) for part in network))
 
 
 def _for_each(count: int, x: Tensor) -> Tensor:
-    """Give each network the same inputs, [T, N, I] → [T, K, N, I], without a copy."""
-    return x.unsqueeze(1).expand(-1, count, -1, -1)
+    """Give each network the same inputs, [R, I] → [K, R, I], without a copy."""
+    return x.expand(count, *x.shape)
 
 
 def _gate_biases(b_ih: Tensor, b_hh: Tensor, size: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Utilities of the host's controller over all slots of a batch.
 
-`B` episodes, `T` time slots, `A` agents, `I` inputs, `U` actions.
+`B` episodes, `T` time slots, `P` of them in the order of `Slots`, `A` agents, `I`
+inputs, `U` actions.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from .errors import ConfigError
-from .recurrence import recurrent
+from .inputs import agent_inputs
+from .recurrence import recurrent_agents
+from .slots import Slots
 
 KNOWN_PARTS = {
     "fc1": (nn.Linear,),
@@ -53,59 +56,61 @@ class Unroll:
 
     Args:
         mode: `auto`, or `step` for the step path always.
-        n_actions: U.
+        args: the host's arguments.
         log: takes one line about the choice.
     """
 
-    def __init__(self, mode: str, n_actions: int, log: Callable[[str], None]) -> None:
-        self.n_actions = n_actions
+    def __init__(self, mode: str, args: Any, log: Callable[[str], None]) -> None:
+        self._args, self.n_actions = args, args.n_actions
         self._log = log
         self._is_fast: Optional[bool] = False if mode == "step" else None
 
-    def __call__(self, mac: Any, batch: Any, inputs: Tensor) -> Tensor:
+    def __call__(self, mac: Any, batch: Any, inputs: Tensor, slots: Slots) -> Tensor:
         """Return Q_i(τ, ·) [B, T, A, U].
 
         Args:
             mac: the host's controller.
             batch: the host's EpisodeBatch.
-            inputs: what the controller would build, `agent_inputs` [B, T, A, I].
+            inputs: what the controller would build, `agent_inputs` [P, A, I].
+            slots: which ones they are; elsewhere the values mean nothing.
         """
-        if self._can_run_fast(mac, batch, inputs):
-            return run_sequences(mac.agent, inputs)
+        if self._can_run_fast(mac, batch):
+            return slots.unpack(run_sequences(mac.agent, inputs, slots))
         return step_unroll(mac, batch, self.n_actions)
 
     def beside(
-        self, mac: Any, batch: Any, inputs: Tensor, net: nn.Module
+        self, mac: Any, batch: Any, inputs: Tensor, slots: Slots, net: nn.Module
     ) -> Tuple[Tensor, Tensor]:
         """Return Q_i(τ, ·), and what a central network gives for the same inputs.
 
         Their recurrences share one loop where both have one.
         """
-        if self._can_run_fast(mac, batch, inputs):
+        if self._can_run_fast(mac, batch):
             agent = mac.agent
             if has_recurrence(agent) and has_recurrence(net):
                 parts = [(agent.fc1, agent.rnn), (net.fc1, net.rnn)]
-                h, h_net = recurrent(parts, inputs)
-                return _head(agent, h), net.head(h_net)
-        return self(mac, batch, inputs), net(inputs)
+                h, h_net = recurrent_agents(parts, inputs, slots)
+                return slots.unpack(_head(agent, h)), slots.unpack(net.head(h_net))
+        return self(mac, batch, inputs, slots), slots.unpack(net(inputs, slots))
 
-    def _can_run_fast(self, mac: Any, batch: Any, inputs: Tensor) -> bool:
+    def _can_run_fast(self, mac: Any, batch: Any) -> bool:
         if self._is_fast is None:
-            few = batch[:COMPARED_EPISODES]
-            problem = self._problem(mac, few, inputs[:COMPARED_EPISODES])
+            problem = self._problem(mac, batch[:COMPARED_EPISODES])
             self._is_fast = problem is None
             if problem is not None:
                 self._log(f"unroll: step by step, as the host does it ({problem})")
         return self._is_fast
 
-    def _problem(self, mac: Any, batch: Any, inputs: Tensor) -> Optional[str]:
+    def _problem(self, mac: Any, batch: Any) -> Optional[str]:
         """Return why the fast path cannot be used, or None."""
         agent = getattr(mac, "agent", None)
+        slots = Slots(batch.batch_size, batch.max_seq_length)
+        inputs = agent_inputs(batch, self._args, slots)
         problem = unknown_part(agent, inputs.shape)
         if problem is not None:
             return problem
         expected = step_unroll(mac, batch, self.n_actions)
-        found = run_sequences(agent, inputs)
+        found = slots.unpack(run_sequences(agent, inputs, slots))
         if found.shape != expected.shape:
             return f"shape {tuple(found.shape)} is not {tuple(expected.shape)}"
         # Positive weights: a sum that cancels would show rounding, not a difference.
@@ -141,17 +146,17 @@ def unknown_part(agent: Any, shape: Any) -> Optional[str]:
 
     Args:
         agent: the host's utility network.
-        shape: [B, T, A, I] of its inputs.
+        shape: [P, A, I] of its inputs.
     """
     if not isinstance(agent, nn.Module):
         return "the controller has no network `agent`"
     children = dict(agent.named_children())
     if set(children) == {"agents"} and isinstance(children["agents"], nn.ModuleList):
-        if len(children["agents"]) != shape[2]:
+        if len(children["agents"]) != shape[1]:
             return "its networks are not one for each agent"
         problems = (unknown_part(each, shape) for each in children["agents"])
         return next((problem for problem in problems if problem), None)
-    return _unknown_child(type(agent).__name__, children, shape[3])
+    return _unknown_child(type(agent).__name__, children, shape[2])
 
 
 def _unknown_child(
@@ -169,19 +174,17 @@ def _unknown_child(
     return None
 
 
-def run_sequences(agent: nn.Module, inputs: Tensor) -> Tensor:
-    """Run a network of known parts, [B, T, A, I] → [B, T, A, U]."""
+def run_sequences(agent: nn.Module, inputs: Tensor, slots: Slots) -> Tensor:
+    """Run a network of known parts, [P, A, I] → [P, A, U]."""
     if hasattr(agent, "agents"):
-        single = inputs.split(1, dim=2)
-        outputs = [run_sequences(net, x) for net, x in zip(agent.agents, single)]
-        return torch.cat(outputs, dim=2)
+        single = inputs.split(1, dim=1)
+        outputs = [run_sequences(net, x, slots) for net, x in zip(agent.agents, single)]
+        return torch.cat(outputs, dim=1)
     if has_recurrence(agent):
-        h = recurrent([(agent.fc1, agent.rnn)], inputs)[0]
-    else:
-        x = inputs.transpose(0, 1)  # as it lies in memory
-        h = torch.relu_(agent.rnn(torch.relu_(agent.fc1(x.flatten(0, 2)))))
-        h = h.unflatten(0, x.shape[:3])
-    return _head(agent, h)
+        h = recurrent_agents([(agent.fc1, agent.rnn)], inputs, slots)[0]
+        return _head(agent, h)
+    h = torch.relu_(agent.rnn(torch.relu_(agent.fc1(inputs.flatten(0, 1)))))
+    return _head(agent, h).unflatten(0, inputs.shape[:2])
 
 
 def has_recurrence(net: nn.Module) -> bool:
@@ -190,7 +193,7 @@ def has_recurrence(net: nn.Module) -> bool:
 
 
 def _head(agent: nn.Module, h: Tensor) -> Tensor:
-    """Outputs of hidden states, [T, B, A, H] → [B, T, A, U]."""
+    """Outputs of hidden states, [..., H] → [..., U]."""
     if hasattr(agent, "layer_norm"):
         h = agent.layer_norm(h)
-    return agent.fc2(h).transpose(0, 1)
+    return agent.fc2(h)

@@ -17,6 +17,7 @@ from ..errors import ConfigError, NonFiniteError, OutOfMemoryError
 from ..optim import FlatOptimiser, build_optimiser, grad_norm, is_out_of_memory
 from ..running_moments import RunningMoments
 from ..settings import HostSettings, LearnerSettings, TargetUpdate
+from ..slots import Slots, used_slots
 from ..target_networks import TargetNetworks
 from ..unroll import Unroll
 from ..weightings import WeightingInputs, find
@@ -34,6 +35,8 @@ class Transitions(NamedTuple):
     reward: Tensor  # [B, T, 1]
     terminated: Tensor  # [B, T, 1]
     mask: Tensor  # [B, T, 1]
+    slots: Slots  # that are computed, of T+1
+    steps: Slots  # that are computed, of T: with a transition
 
     @classmethod
     def of(cls, batch: Any) -> Transitions:
@@ -45,13 +48,17 @@ class Transitions(NamedTuple):
                 "reward (common_reward=True)"
             )
         terminated = batch["terminated"].to(reward.dtype)
+        mask = targets.transition_mask(batch["filled"], terminated)
+        slots, steps = used_slots(mask)
         return cls(
             state=batch["state"].flatten(2),
             actions=batch["actions"][:, :-1],
             avail_actions=batch["avail_actions"],
             reward=reward,
             terminated=terminated[:, :-1],
-            mask=targets.transition_mask(batch["filled"], terminated),
+            mask=mask,
+            slots=slots,
+            steps=steps,
         )
 
 
@@ -91,9 +98,7 @@ class Learner:
         self.optimiser = self._build_optimiser()
         self.reward_moments = RunningMoments()
         self.return_moments = RunningMoments()
-        self.unroll = Unroll(
-            self.settings.unroll, args.n_actions, logger.console_logger.info
-        )
+        self.unroll = Unroll(self.settings.unroll, args, logger.console_logger.info)
         self.last_log_t = -args.learner_log_interval - 1
 
     def train(
@@ -185,7 +190,7 @@ class Learner:
         target_mac, target_q = self.target_networks.mac, None
         if target_mac is not None:
             self.host.prepare_mac(target_mac, data.state.device)
-            target_q = self.unroll(target_mac, batch, inputs)
+            target_q = self.unroll(target_mac, batch, inputs, data.slots)
         greedy_from = q if self.host.double_q else target_q
         return targets.greedy_actions(greedy_from, data.avail_actions), target_q
 

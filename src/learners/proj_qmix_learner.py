@@ -47,10 +47,11 @@ class ProjQMixLearner(Learner):
         Only the utilities and the mixer have targets; ω and Q_proj are the online
         ones, without gradient.
         """
-        inputs = agent_inputs(batch, self.args)
-        q = self.unroll(self.mac, batch, inputs)
+        inputs = agent_inputs(batch, self.args, data.slots)
+        q = self.unroll(self.mac, batch, inputs, data.slots)
         state, actions = data.state[:, :-1], data.actions
-        q_mono = self.mixer(central.take(q[:, :-1], actions), state)
+        chosen = central.take(q[:, :-1], actions)
+        q_mono = data.steps.each(self.mixer, chosen, state)
         sampled = functools.lru_cache(maxsize=None)(
             functools.partial(self._sampled_value, q.detach(), data)
         )
@@ -84,7 +85,8 @@ class ProjQMixLearner(Learner):
         """û [B, T+1, A, 1] and Q_mono⁻(s, û) [B, T+1, 1]."""
         greedy, target_q = self._greedy(batch, data, q, inputs)
         target_mixer = self.target_networks["mixer"]
-        return greedy, target_mixer(central.take(target_q, greedy), data.state)
+        best = central.take(target_q, greedy)
+        return greedy, data.slots.each(target_mixer, best, data.state)
 
     def _projected(self, state: Tensor, actions: Tensor) -> Tensor:
         """Q_proj as it stands: batch normalisation by its running statistics."""

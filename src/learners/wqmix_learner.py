@@ -15,11 +15,12 @@ from .. import central, diagnostics
 from ..errors import ConfigError
 from ..inputs import agent_inputs
 from ..settings import WQMixSettings
+from ..slots import Slots
 from .base import Learner, Transitions, parameters
 
 
 class Inputs(NamedTuple):
-    """What the per-agent networks see, [B, T+1, A, ·]."""
+    """What the per-agent networks see, [P, A, ·] in the order of `data.slots`."""
 
     utility: Tensor
     central: Tensor
@@ -44,33 +45,34 @@ class WQMixLearner(Learner):
 
     def _values(self, batch: Any, data: Transitions, t_env: int) -> Values:
         """Q_tot, Q̂*, û and the targets y (Eq. 8)."""
-        inputs = self._inputs(batch)
-        q, q_star_i = self._unroll(batch, inputs)
-        q_tot = self.mixer(central.take(q[:, :-1], data.actions), data.state[:, :-1])
+        inputs = self._inputs(batch, data.slots)
+        q, q_star_i = self._unroll(batch, data.slots, inputs)
+        state, mix = data.state[:, :-1], data.steps.each
+        q_tot = mix(self.mixer, central.take(q[:, :-1], data.actions), state)
         q_star = None
         if q_star_i is not None:
-            q_star = self.central_mixer(
-                central.take(q_star_i[:, :-1], data.actions), data.state[:, :-1]
-            )
+            chosen = central.take(q_star_i[:, :-1], data.actions)
+            q_star = mix(self.central_mixer, chosen, state)
         with torch.no_grad():
             greedy, value = self._greedy_value(batch, data, q.detach(), inputs)
             target = self._targets(data, value)
         return Values(q, q_tot, q_star_i, q_star, greedy, value[:, :-1], target)
 
-    def _unroll(self, batch: Any, inputs: Inputs) -> Tuple[Tensor, Optional[Tensor]]:
+    def _unroll(
+        self, batch: Any, slots: Slots, inputs: Inputs
+    ) -> Tuple[Tensor, Optional[Tensor]]:
         """Q_i(τ, ·) [B, T+1, A, U] and the per-agent part of Q̂*, if there is one."""
         net, utility = self.central_agent, inputs.utility
-        if net is None:
-            return self.unroll(self.mac, batch, utility), None
-        if inputs.central is utility:
-            return self.unroll.beside(self.mac, batch, utility, net)
-        return self.unroll(self.mac, batch, utility), net(inputs.central)
+        if net is not None and inputs.central is utility:
+            return self.unroll.beside(self.mac, batch, utility, slots, net)
+        q = self.unroll(self.mac, batch, utility, slots)
+        return q, None if net is None else slots.unpack(net(inputs.central, slots))
 
-    def _inputs(self, batch: Any) -> Inputs:
-        utility = agent_inputs(batch, self.args)
+    def _inputs(self, batch: Any, slots: Slots) -> Inputs:
+        utility = agent_inputs(batch, self.args, slots)
         if self.settings.central_inputs == "obs":
             return Inputs(utility, utility)
-        return Inputs(utility, agent_inputs(batch, self.args, "state"))
+        return Inputs(utility, agent_inputs(batch, self.args, slots, "state"))
 
     def _greedy_value(
         self, batch: Any, data: Transitions, q: Tensor, inputs: Inputs
@@ -79,14 +81,13 @@ class WQMixLearner(Learner):
 
         Where there is no Q̂* (`central_loss: 0`), v is the target Q_tot.
         """
-        nets = self.target_networks
-        greedy, target_q = self._greedy(batch, data, q, inputs.utility)
-        if self.central_agent is None:
-            value = nets["mixer"](central.take(target_q, greedy), data.state)
-        else:
-            q_star_i = nets["central_agent"](inputs.central)
-            value = nets["central_mixer"](central.take(q_star_i, greedy), data.state)
-        return greedy, value
+        nets, slots = self.target_networks, data.slots
+        greedy, per_agent = self._greedy(batch, data, q, inputs.utility)
+        mixer = nets.get("mixer")
+        if mixer is None:
+            per_agent = slots.unpack(nets["central_agent"](inputs.central, slots))
+            mixer = nets["central_mixer"]
+        return greedy, slots.each(mixer, central.take(per_agent, greedy), data.state)
 
     def _losses(
         self,

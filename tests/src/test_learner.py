@@ -132,7 +132,12 @@ def test_central_loss_zero_trains_without_q_star():
     batch = make_batch()
     mask = batch["filled"][:, 1:].double()
     alive = 1 - batch["terminated"][:, :-1].double()
-    by_hand = batch["reward"][:, :-1] + 0.9 * alive * seen[0][:, 1:]
+    value = torch.zeros(4, 7, 1, dtype=torch.float64)
+    at = iter(seen[0].flatten())
+    for t in range(7):  # slot after slot, the longest episodes first
+        for episode in (e for e in (0, 3, 1, 2) if t <= (6, 4, 3, 5)[e]):
+            value[episode, t] = next(at)
+    by_hand = batch["reward"][:, :-1] + 0.9 * alive * value[:, 1:]
     assert abs(y * 3 - (by_hand * mask).sum().item() / 18) < 1e-12
     assert not equal(before, snapshot(learner))
     assert "central_loss" not in learner.logger.stats
@@ -224,10 +229,10 @@ def test_too_little_memory_says_what_would_fit(room, advice, monkeypatch):
     learner = make_learner()
     forward = type(learner.central_agent).forward
 
-    def limited(self, inputs):
-        if len(inputs) > room:
+    def limited(self, inputs, slots):
+        if slots.sizes[0] > room:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return forward(self, inputs)
+        return forward(self, inputs, slots)
 
     monkeypatch.setattr(type(learner.central_agent), "forward", limited)
     before = snapshot(learner)
@@ -239,7 +244,7 @@ def test_too_little_memory_says_what_would_fit(room, advice, monkeypatch):
 def test_other_errors_of_the_device_stay_what_they_are(monkeypatch):
     learner = make_learner()
 
-    def broken(self, inputs):
+    def broken(self, inputs, slots):
         raise RuntimeError("device-side assert triggered")
 
     monkeypatch.setattr(type(learner.central_agent), "forward", broken)

@@ -8,6 +8,7 @@ from torch import nn
 
 from wqmix import recurrence
 from wqmix.inputs import agent_inputs
+from wqmix.slots import Slots
 from wqmix.unroll import Unroll, run_sequences, step_unroll
 
 from .doubles import RNN, Mac, make_args, make_batch, make_learner
@@ -19,10 +20,12 @@ def unroll(mac, mode="auto", batch=None):
     """(utilities, log lines, steps of the controller)."""
     lines = []
     batch = make_batch() if batch is None else batch
-    call = Unroll(mode, U, lines.append)
-    call(mac, batch, agent_inputs(batch, mac.args))
+    call = Unroll(mode, mac.args, lines.append)
+    slots = Slots(batch.batch_size, batch.max_seq_length)
+    inputs = agent_inputs(batch, mac.args, slots)
+    call(mac, batch, inputs, slots)
     mac.unrolls = 0
-    q = call(mac, batch, agent_inputs(batch, mac.args))
+    q = call(mac, batch, inputs, slots)
     return q, lines, mac.unrolls
 
 
@@ -148,21 +151,23 @@ def test_step_mode_says_nothing():
     assert steps == 1 and lines == []
 
 
-@pytest.mark.parametrize("slots, episodes", [(1, 1), (2, 5), (9, 3)])
-def test_recurrent_against_the_cell(slots, episodes):
+SIZES = [[3], [4, 4], [9] * 9, [7, 7, 6, 2, 2, 1]]  # sequences in each slot
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_recurrent_against_the_cell(sizes):
     torch.manual_seed(0)
     linear, cell = nn.Linear(5, 6).double(), nn.GRUCell(6, 7).double()
-    x = torch.randn(episodes, slots, A, 5, dtype=torch.float64)
-    h, expected = x.new_zeros(episodes * A, 7), []
-    for t in range(slots):
-        h = cell(torch.relu(linear(x[:, t].flatten(0, 1))), h)
-        expected.append(h.unflatten(0, (episodes, A)))
-    expected, found = (
-        torch.stack(expected),
-        recurrence.recurrent([(linear, cell)], x)[0],
-    )
+    x = torch.randn(sum(sizes), 5, dtype=torch.float64)
+    h, expected = x.new_zeros(sizes[0], 7), []
+    for x_t in x.split(sizes):
+        h = cell(torch.relu(linear(x_t)), h[: len(x_t)])
+        expected.append(h)
+    expected = torch.cat(expected)
+    found = recurrence.recurrent([(linear, cell)], x, sizes)[0]
     with torch.no_grad():
-        assert torch.equal(recurrence.recurrent([(linear, cell)], x)[0], found)
+        again = recurrence.recurrent([(linear, cell)], x, sizes)[0]
+    assert torch.equal(again, found)
     assert (found - expected).abs().max() < 1e-14
     weights = torch.randn_like(found)
     wrt = [*linear.parameters(), *cell.parameters()]
@@ -172,30 +177,32 @@ def test_recurrent_against_the_cell(slots, episodes):
     ):
         assert (mine - their).abs().max() < 1e-12
     x.requires_grad_()  # the library's path, also taken on a GPU
-    other = recurrence.recurrent([(linear, cell)], x)[0]
+    other = recurrence.recurrent([(linear, cell)], x, sizes)[0]
     assert (other - expected).abs().max() < 1e-14
 
 
-def test_recurrent_gradcheck():
+@pytest.mark.parametrize("sizes", [[4, 4], [3, 2, 2, 1]])
+def test_recurrent_gradcheck(sizes):
     torch.manual_seed(0)
     linear, cell = nn.Linear(2, 4).double(), nn.GRUCell(4, 3).double()
-    x = torch.randn(4, 2, 2, dtype=torch.float64)
+    x = torch.randn(8, 2, dtype=torch.float64)
     params = (linear.weight, linear.bias, cell.weight_ih, cell.weight_hh)
     params += (cell.bias_ih, cell.bias_hh)
     apply = recurrence._Recurrent.apply
-    assert torch.autograd.gradcheck(lambda *w: apply(x, *w), params)
+    assert torch.autograd.gradcheck(lambda *w: apply(x, sizes, *w), params)
 
 
 def test_networks_that_share_a_loop_equal_those_that_do_not():
     torch.manual_seed(0)
     parts = [(nn.Linear(5, 6).double(), nn.GRUCell(6, 7).double()) for _ in range(3)]
-    x = torch.randn(4, 5, A, 5, dtype=torch.float64)
+    sizes = [8, 7, 3]
+    x = torch.randn(18, 5, dtype=torch.float64)
     other_size = (nn.Linear(5, 6).double(), nn.GRUCell(6, 4).double())
     wrt = [
         p for linear, cell in parts for p in (*linear.parameters(), *cell.parameters())
     ]
-    shared = recurrence.recurrent(parts, x)
-    alone = recurrence.recurrent([*parts, other_size], x)
+    shared = recurrence.recurrent(parts, x, sizes)
+    alone = recurrence.recurrent([*parts, other_size], x, sizes)
     assert [h.shape[-1] for h in alone] == [7, 7, 7, 4]
     weights = [torch.randn_like(h) for h in shared]
     grads = []
@@ -209,12 +216,13 @@ def test_networks_that_share_a_loop_equal_those_that_do_not():
 def test_memory_of_an_update_is_not_shared_with_one_that_is_still_needed():
     torch.manual_seed(0)
     part = (nn.Linear(5, 6).double(), nn.GRUCell(6, 7).double())
-    xs = [torch.randn(2, 3 + i, A, 5, dtype=torch.float64) for i in range(3)]
+    lengths = [[6] * 3, [7, 5, 5, 1], [6] * 5]
+    xs = [torch.randn(sum(sizes), 5, dtype=torch.float64) for sizes in lengths]
     one_by_one = []
-    for x in xs:
-        h = recurrence.recurrent([part], x)[0]
+    for x, sizes in zip(xs, lengths):
+        h = recurrence.recurrent([part], x, sizes)[0]
         one_by_one.append(torch.autograd.grad(h.square().sum(), part[1].weight_hh)[0])
-    hidden = [recurrence.recurrent([part], x)[0] for x in xs]
+    hidden = [recurrence.recurrent([part], *both)[0] for both in zip(xs, lengths)]
     for h, expected in zip(hidden, one_by_one):
         found = torch.autograd.grad(h.square().sum(), part[1].weight_hh)[0]
         assert torch.equal(found, expected)
@@ -245,5 +253,6 @@ def test_twenty_updates_agree_with_the_step_path(weighting, dtype, tolerance):
 
 def test_run_sequences_needs_no_controller():
     mac = make_mac()
-    inputs = agent_inputs(make_batch(), mac.args)
-    assert run_sequences(mac.agent, inputs).shape == (4, 7, A, U)
+    slots = Slots(4, 7)
+    inputs = agent_inputs(make_batch(), mac.args, slots)
+    assert run_sequences(mac.agent, inputs, slots).shape == (28, A, U)

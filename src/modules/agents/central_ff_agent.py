@@ -1,6 +1,6 @@
 """The feed-forward per-agent network of Q̂*, for hosts whose agents have no memory.
 
-`B` episodes, `T` time slots, `A` agents, `I` inputs, `U` actions, `E` outputs per
+`P` slots in the order of `Slots`, `A` agents, `I` inputs, `U` actions, `E` outputs per
 action.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+from ...slots import Slots
 
 
 class CentralFFAgent(nn.Module):
@@ -30,16 +32,7 @@ class CentralFFAgent(nn.Module):
         self.fc2 = nn.Linear(hidden_dim, hidden_dim)
         self.fc3 = nn.Linear(hidden_dim, n_actions * action_embed)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Run each slot by itself.
-
-        Args:
-            inputs: [B, T, A, I].
-
-        Returns:
-            [B, T, A, U, E].
-        """
-        x = inputs.transpose(0, 1)  # as it lies in memory (`wqmix.inputs`)
-        h = torch.relu_(self.fc2(torch.relu_(self.fc1(x.flatten(0, 2)))))
-        q = self.fc3(h).unflatten(-1, self.out_shape)
-        return q.unflatten(0, x.shape[:3]).transpose(0, 1)
+    def forward(self, inputs: Tensor, slots: Slots) -> Tensor:
+        """Run each slot by itself, [P, A, I] → [P, A, U, E]."""
+        h = torch.relu_(self.fc2(torch.relu_(self.fc1(inputs.flatten(0, 1)))))
+        return self.fc3(h).unflatten(-1, self.out_shape).unflatten(0, inputs.shape[:2])

@@ -1,7 +1,7 @@
 """The recurrent per-agent network of Q̂*, over whole sequences.
 
-`B` episodes, `T` time slots, `A` agents, `I` inputs, `H` hidden, `U` actions,
-`E` outputs per action.
+`P` slots in the order of `Slots`, `A` agents, `I` inputs, `H` hidden, `U` actions, `E`
+outputs per action.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...recurrence import recurrent
+from ...recurrence import recurrent_agents
+from ...slots import Slots
 
 
 class CentralRNNAgent(nn.Module):
@@ -33,20 +34,21 @@ class CentralRNNAgent(nn.Module):
         self.rnn = nn.GRUCell(hidden_dim, hidden_dim)
         self.fc2 = nn.Linear(hidden_dim, n_actions * action_embed)
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, slots: Slots) -> Tensor:
         """Run from zero hidden states over whole sequences.
 
         Args:
-            inputs: [B, T, A, I].
+            inputs: [P, A, I].
+            slots: which ones they are.
 
         Returns:
-            [B, T, A, U, E].
+            [P, A, U, E].
         """
-        return self.head(recurrent([(self.fc1, self.rnn)], inputs)[0])
+        return self.head(recurrent_agents([(self.fc1, self.rnn)], inputs, slots)[0])
 
     def head(self, h: Tensor) -> Tensor:
-        """Outputs of hidden states, [T, B, A, H] → [B, T, A, U, E]."""
-        return self.fc2(h).unflatten(-1, self.out_shape).transpose(0, 1)
+        """Outputs of hidden states, [P, A, H] → [P, A, U, E]."""
+        return self.fc2(h).unflatten(-1, self.out_shape)
 
 
 class NonSharedCentralRNNAgent(nn.Module):
@@ -64,7 +66,7 @@ class NonSharedCentralRNNAgent(nn.Module):
         sizes = (input_size, hidden_dim, 1, n_actions, action_embed)
         self.agents = nn.ModuleList(CentralRNNAgent(*sizes) for _ in range(n_agents))
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, slots: Slots) -> Tensor:
         """As `CentralRNNAgent.forward`."""
-        single = inputs.split(1, dim=2)
-        return torch.cat([net(x) for net, x in zip(self.agents, single)], dim=2)
+        single = inputs.split(1, dim=1)
+        return torch.cat([net(x, slots) for net, x in zip(self.agents, single)], dim=1)
