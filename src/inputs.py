@@ -28,19 +28,21 @@ def agent_inputs(batch: Any, args: Any, slots: Slots, observed: str = "obs") -> 
     Returns:
         [P, A, I].
     """
-    a = batch["obs"].shape[2]
+    onehot = batch["actions_onehot"]
+    b, t, a, _ = onehot.shape
     if observed == "state":
-        state = slots.pack(batch["state"].flatten(2))
-        parts = [state.unsqueeze(1).expand(-1, a, -1)]
+        parts = [batch["state"].flatten(2).unsqueeze(2).expand(b, t, a, -1)]
     else:
-        parts = [slots.pack(batch["obs"])]
-    like = parts[0]
+        parts = [batch["obs"]]
+    dtype = parts[0].dtype
     if args.obs_last_action:
-        parts.append(slots.pack_previous(batch["actions_onehot"]).to(like.dtype))
+        last = torch.zeros_like(onehot, dtype=dtype)
+        last[:, 1:] = onehot[:, :-1]
+        parts.append(last)
     if args.obs_agent_id:
-        ids = torch.eye(a, dtype=like.dtype, device=like.device)
-        parts.append(ids.expand(len(like), a, a))
-    return torch.cat(parts, dim=2)
+        ids = torch.eye(a, dtype=dtype, device=onehot.device)
+        parts.append(ids.expand(b, t, a, a))
+    return slots.pack_side_by_side(parts)
 
 
 def input_size(scheme: Any, args: Any, observed: str) -> int:

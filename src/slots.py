@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -44,14 +44,11 @@ class Slots:
             return x.transpose(0, 1).flatten(0, 1)
         return x[self._episode, self._slot]
 
-    def pack_previous(self, x: Tensor) -> Tensor:
-        """Take the slot before each used one, [B, n_slots, …] → [P, …]; first zero."""
+    def pack_side_by_side(self, parts: Sequence[Tensor]) -> Tensor:
+        """Take the used slots of several tensors as one, [B, n_slots, …, ·]."""
         if self.is_all:
-            x = x.transpose(0, 1)
-            return torch.cat([torch.zeros_like(x[:1]), x[:-1]]).flatten(0, 1)
-        packed = x[self._episode, (self._slot - 1).clamp(min=0)]
-        packed[: self.sizes[0]] = 0
-        return packed
+            return torch.cat([x.transpose(0, 1) for x in parts], dim=-1).flatten(0, 1)
+        return torch.cat([self.pack(x) for x in parts], dim=-1)
 
     def unpack(self, x: Tensor) -> Tensor:
         """Put values where they belong, [P, …] → [B, n_slots, …]; zero elsewhere."""

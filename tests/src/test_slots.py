@@ -24,8 +24,6 @@ def test_order_by_hand():
     assert slots.sizes == [3, 2, 1] and not slots.is_all
     packed = slots.pack(numbered())
     assert packed.flatten().tolist() == [21, 11, 31, 22, 12, 23]
-    previous = slots.pack_previous(numbered())
-    assert previous.flatten().tolist() == [0, 0, 0, 21, 11, 22]
     expected = [[11, 12, 0], [21, 22, 23], [31, 0, 0]]
     assert slots.unpack(packed).squeeze(2).tolist() == expected
 
@@ -35,9 +33,15 @@ def test_all_slots_by_hand():
     assert slots.sizes == [3, 3, 3] and slots.is_all
     packed = slots.pack(numbered())
     assert packed.flatten().tolist() == [11, 21, 31, 12, 22, 32, 13, 23, 33]
-    previous = slots.pack_previous(numbered())
-    assert previous.flatten().tolist() == [0, 0, 0, 11, 21, 31, 12, 22, 32]
     assert torch.equal(slots.unpack(packed), numbered())
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+def test_side_by_side(lengths):
+    slots = Slots(3, 3, lengths)
+    found = slots.pack_side_by_side([numbered(), -numbered(), numbered() + 100])
+    x = slots.pack(numbered())
+    assert torch.equal(found, torch.cat([x, -x, x + 100], dim=1))
 
 
 def test_nobody_is_there_in_the_last_slots():
