@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, List, Tuple
@@ -40,6 +41,9 @@ def main() -> None:
     default = ["matrix_game", "3s5z", "3s5z_121"]
     parser.add_argument("--shape", nargs="+", default=default, choices=SHAPES)
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--padded", action="store_true", help="episodes of all lengths in a batch"
+    )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -47,7 +51,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     changes = {key: yaml.safe_load(value) for key, _, value in _pairs(options.set)}
     for name in options.shape:
-        theirs, ours, batches = build(options.checkout, SHAPES[name], changes)
+        shape = replace(SHAPES[name], padded=options.padded)
+        theirs, ours, batches = build(options.checkout, shape, changes)
         times = in_turns(theirs, ours, batches, options.rounds, "cpu")
         medians = [statistics.median(column) * 1e3 for column in zip(*times)]
         ratio, low, high = spread([mine / their for their, mine in times])
@@ -71,7 +76,7 @@ def build(
     groups = {"agents": shape.n_agents}
     torch.manual_seed(0)
     with imported(checkout) as load:
-        batches = new_batches(load, shape, 3, full=True)
+        batches = new_batches(load, shape, 3)
         scheme = batches[0].scheme
         mac_of = load("controllers").REGISTRY[args.mac]
         macs = [mac_of(scheme, groups, args) for _ in range(2)]

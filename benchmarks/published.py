@@ -66,7 +66,11 @@ def _loaded() -> List[str]:
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a task and of a training batch."""
+    """Sizes of a task and of a training batch.
+
+    `padded`: only the first episode is as long as the batch, the others are of any
+    length, so that about half of the slots is padding.
+    """
 
     n_agents: int
     n_actions: int
@@ -74,6 +78,7 @@ class Shape:
     state_shape: int
     slots: int
     episodes: int = 32
+    padded: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,8 +192,8 @@ def ours_arguments(
     return SimpleNamespace(**{**ours, **vars(args), **changes})
 
 
-def random_batch(batch_of: Callable, shape: Shape, seed: int, full: bool) -> Any:
-    """A batch of random episodes: all as long as it, or all but the first shorter."""
+def random_batch(batch_of: Callable, shape: Shape, seed: int) -> Any:
+    """A batch of random episodes."""
     g = torch.Generator().manual_seed(seed)
     batch = batch_of()
     n, u = shape.n_agents, shape.n_actions
@@ -197,7 +202,7 @@ def random_batch(batch_of: Callable, shape: Shape, seed: int, full: bool) -> Any
         shortest = min(2, whole)
         length = (
             whole
-            if full or i == 0
+            if i == 0 or not shape.padded
             else int(torch.randint(shortest, shape.slots, (), generator=g))
         )
         avail = (torch.rand(length + 1, n, u, generator=g) < 0.7).int()
@@ -220,12 +225,11 @@ def random_batch(batch_of: Callable, shape: Shape, seed: int, full: bool) -> Any
     return batch
 
 
-def new_batches(load: Callable, shape: Shape, count: int, full: bool) -> List[Any]:
+def new_batches(load: Callable, shape: Shape, count: int) -> List[Any]:
     """Random batches of a checkout's own EpisodeBatch.
 
     Args:
         load: imports a module of the checkout, as `imported` yields it.
-        full: whether all episodes are as long as the batch.
     """
     onehot = load("components.transforms").OneHot(out_dim=shape.n_actions)
     preprocess = {"actions": ("actions_onehot", [onehot])}
@@ -235,14 +239,13 @@ def new_batches(load: Callable, shape: Shape, count: int, full: bool) -> List[An
     def batch_of() -> Any:
         return new_batch(_scheme(shape), groups, *sizes, preprocess=preprocess)
 
-    return [random_batch(batch_of, shape, seed, full) for seed in range(count)]
+    return [random_batch(batch_of, shape, seed) for seed in range(count)]
 
 
 def build_pair(
     checkout: Path,
     shape: Shape,
     n_batches: int,
-    full: bool = False,
     dialect: Dialect = OXWHIRL,
     **changes: Any,
 ) -> Tuple[Any, WQMixLearner, List[Any]]:
@@ -251,7 +254,7 @@ def build_pair(
     groups = {"agents": shape.n_agents}
     torch.manual_seed(0)
     with imported(checkout) as load:
-        batches = new_batches(load, shape, n_batches, full)
+        batches = new_batches(load, shape, n_batches)
         scheme = batches[0].scheme
         mac_of = load("controllers").REGISTRY["basic_mac"]
         macs = [mac_of(scheme, groups, args) for _ in range(2)]

@@ -16,6 +16,7 @@ import multiprocessing
 import statistics
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -42,6 +43,9 @@ def main() -> None:
     parser.add_argument("checkout", type=Path)
     parser.add_argument("--shape", nargs="+", default=list(SHAPES), choices=SHAPES)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument(
+        "--padded", action="store_true", help="episodes of all lengths in a batch"
+    )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -58,17 +62,18 @@ def main() -> None:
 
 
 def _line(name: str, options: Any, ceiling: float) -> str:
-    shape = SHAPES[name]
+    shape = replace(SHAPES[name], padded=options.padded)
     pair = build(options.checkout, shape, options.device)
     try:
         check_agreement(*pair)
     except Disagreement as error:
         raise SystemExit(str(error)) from None
     times = in_turns(*pair, options.rounds, options.device)
-    del pair
     theirs, ours = (statistics.median(column) * 1e3 for column in zip(*times))
     ratio, low, high = spread([t / o for t, o in times])
-    work = update_flops(shape)
+    used = statistics.mean(float(b["filled"].float().mean()) for b in pair[2])
+    work = update_flops(shape) * used
+    del pair
     memory = [
         peak_memory(options.checkout, shape, options.device, which) for which in (0, 1)
     ]
@@ -81,7 +86,7 @@ def _line(name: str, options: Any, ceiling: float) -> str:
 
 def build(checkout: Path, shape: Shape, device: str) -> Tuple[Any, Any, List[Any]]:
     """Return (published, ours, batches) on a device."""
-    pair = build_pair(checkout, shape, 3, full=True, use_cuda=device == "cuda")
+    pair = build_pair(checkout, shape, 3, use_cuda=device == "cuda")
     if device == "cuda":
         for learner in pair[:2]:
             learner.cuda()

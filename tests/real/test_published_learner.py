@@ -19,7 +19,15 @@ from benchmarks.published import OXWHIRL, PYMARL2, Dialect, Shape, build_pair
 from .checkouts import CHECKOUTS, FOLDER
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using a non-tuple sequence")  # theirs
-SHAPE = Shape(n_agents=4, n_actions=5, obs_shape=9, state_shape=11, slots=9, episodes=6)
+SHAPE = Shape(
+    n_agents=4,
+    n_actions=5,
+    obs_shape=9,
+    state_shape=11,
+    slots=9,
+    episodes=6,
+    padded=True,
+)
 COMPARED = ("loss", "qmix_loss", "central_loss", "grad_norm", "td_error_abs")
 
 
