@@ -108,6 +108,7 @@ def _check_names(config):
         "action_selector": action_selectors.REGISTRY,
         "env": envs.REGISTRY,
         "agent_output_type": ["q"],
+        "optimizer": ["rmsprop", "adam"],
     }
     if config["learner"] == "q_learner":  # others may bring mixers of their own
         registries["mixer"] = {**mixers.REGISTRY, None: "no mixer"}

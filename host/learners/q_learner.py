@@ -4,7 +4,7 @@ import copy
 import os
 
 import torch as th
-from torch.optim import RMSprop
+from torch.optim import Adam, RMSprop
 
 from ..errors import NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
@@ -36,9 +36,12 @@ class QLearner:
             self.params += list(self.mixer.parameters())
             self.target_mixer = copy.deepcopy(self.mixer)
         self.target_mac = copy.deepcopy(mac)
-        self.optimiser = RMSprop(
-            self.params, lr=args.lr, alpha=args.optim_alpha, eps=args.optim_eps
-        )
+        if args.optimizer == "adam":
+            self.optimiser = Adam(self.params, lr=args.lr)
+        else:
+            self.optimiser = RMSprop(
+                self.params, lr=args.lr, alpha=args.optim_alpha, eps=args.optim_eps
+            )
         self.last_target_update_episode = self.last_episode = 0
         self.log_stats_t = -args.learner_log_interval - 1
 

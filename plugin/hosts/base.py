@@ -240,7 +240,7 @@ def each_steps_or_soft(host: HostAdapter, config: Config) -> Any:
 
 
 def adam_or_rmsprop(host: HostAdapter, config: Config) -> str:
-    """`optimizer: adam`, else RMSprop (PyMARL2 and 3)."""
+    """`optimizer: adam`, else RMSprop (PyMARL2 and 3, the embedded host)."""
     return "adam" if config.get("optimizer") == "adam" else "rmsprop"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List
 
-from .base import HostAdapter
+from .base import HostAdapter, adam_or_rmsprop
 
 EMBEDDED_ROOT = Path(__file__).resolve().parents[2] / "host"
 
@@ -15,6 +15,7 @@ class Embedded(HostAdapter):
     title = "the embedded host"
     about = "wqmix.host, shipped with this package: no checkout needed"
     package = "wqmix.host"
+    optimizer = adam_or_rmsprop
     not_restored = ""  # with resume=True nothing; without, it says so itself
 
     def missing(self, root: Path) -> List[str]:

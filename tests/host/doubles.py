@@ -108,6 +108,7 @@ def make_args(**changes):
         n_agents=N_AGENTS,
         obs_agent_id=True,
         obs_last_action=True,
+        optimizer="rmsprop",
         optim_alpha=0.99,
         optim_eps=1e-5,
         rnn_hidden_dim=7,

@@ -91,6 +91,16 @@ def test_loss_equals_the_formula(mixer, double_q):
         assert logged[key] == pytest.approx(float(value), rel=1e-4, abs=1e-6), key
 
 
+def test_adams_first_step_by_hand():
+    """m = (1 − β₁) g and v = (1 − β₂) g², unbiased: a step of lr · g / (|g| + 1e-8)."""
+    learner = make_learner(optimizer="adam", grad_norm_clip=1e9)
+    before = [p.detach().clone() for p in learner.params]
+    learner.train(random_batch(np.random.default_rng(1)), t_env=10, episode_num=0)
+    for old, p in zip(before, learner.params):
+        step = learner.args.lr * p.grad / (p.grad.abs() + 1e-8)
+        assert th.allclose(p, old - step, rtol=0, atol=1e-7)
+
+
 def test_padding_changes_nothing():
     """Noise in the empty slots: the same update."""
     updated = []

@@ -70,6 +70,11 @@ def test_rmsprop_where_pymarl2_is_not_told_adam() -> None:
     assert HOSTS["pymarl2"].host_settings(config).weight_decay == 0.1
 
 
+def test_adam_where_the_embedded_host_is_told_so() -> None:
+    config = {**CONFIGS["embedded"], "optimizer": "adam"}
+    assert HOSTS["embedded"].host_settings(config).optimizer == "adam"
+
+
 def test_targets_without_lambda_are_one_step() -> None:
     config = {**PYMARL2}
     del config["td_lambda"]
