@@ -315,6 +315,21 @@ class PublishedRun:
             self.episodes += 1
         return self.runner.t_env - before
 
+    def load(self, folder: Path) -> None:
+        """Go on with the networks of a checkpoint of ours, and at its step."""
+        learner = self.learner
+        nets = {
+            "agent": learner.mac.agent,
+            "mixer": learner.mixer,
+            "central_agent": learner.central_mac.agent,
+            "central_mixer": learner.central_mixer,
+        }
+        for name, net in nets.items():
+            state = torch.load(folder / f"{name}.th", weights_only=True)
+            net.load_state_dict(state)
+        learner._update_targets()
+        self.runner.t_env = int(folder.name)
+
     def _update(self) -> None:
         if self.buffer.can_sample(32):
             sample = self.buffer.sample(32)
@@ -342,6 +357,10 @@ class OurRun:
     def play(self, episodes: int, train: bool) -> int:
         """As `PublishedRun.play`; `episodes` is a multiple of the copies."""
         return self.session.play(episodes, train)
+
+    def load(self, folder: Path) -> None:
+        """As `PublishedRun.load`."""
+        self.session.load(folder)
 
 
 def _scheme(shape: Shape) -> Dict[str, Any]:

@@ -27,7 +27,8 @@ MILLION = 1_000_000
 
 def main() -> None:
     """Run the command line."""
-    options = parse(__doc__)
+    options = parser(__doc__).parse_args()
+    print(header(options))
     published = Side(options.threads, PublishedRun, options.checkout)
     for copies in (32, 64, 128):
         ours = Side(options.threads, OurRun, copies)
@@ -35,17 +36,20 @@ def main() -> None:
         print(line(f"rollouts, {copies} copies", rates), flush=True)
 
 
-def parse(description: str) -> argparse.Namespace:
-    """Read the command line, and set the threads."""
-    parser = argparse.ArgumentParser(
+def parser(description: str) -> argparse.ArgumentParser:
+    """What both benchmarks of predator-prey take."""
+    found = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("checkout", type=Path)
-    parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    print(f"{options.threads} threads, PyTorch {torch.__version__}")
-    return options
+    found.add_argument("checkout", type=Path)
+    found.add_argument("--turns", type=int, default=5)
+    found.add_argument("--threads", type=int, default=2)
+    return found
+
+
+def header(options: argparse.Namespace) -> str:
+    """What was used."""
+    return f"{options.threads} threads, PyTorch {torch.__version__}"
 
 
 class Side:
@@ -64,7 +68,14 @@ class Side:
 
     def play(self, episodes: int, train: bool) -> float:
         """Play; return environment steps per second."""
-        self._pipe.send((episodes, train))
+        return self._ask("play", episodes, train)
+
+    def load(self, folder: Path) -> None:
+        """Go on with the networks of a checkpoint of ours, and at its step."""
+        self._ask("load", folder)
+
+    def _ask(self, method: str, *arguments: Any) -> float:
+        self._pipe.send((method, arguments))
         return self._pipe.recv()
 
 
@@ -74,11 +85,11 @@ def _serve(pipe: Any, threads: int, build: Callable, arguments: Tuple) -> None:
     run = build(*arguments)
     while True:
         try:
-            episodes, train = pipe.recv()
+            method, given = pipe.recv()
         except EOFError:  # the other end is gone
             return
         started = time.perf_counter()
-        steps = run.play(episodes, train)
+        steps = getattr(run, method)(*given) or 0
         pipe.send(steps / (time.perf_counter() - started))
 
 

@@ -153,7 +153,7 @@ class Runner:
 
     # Checkpoints ----------------------------------------------------------------------
 
-    def save(self, path: str) -> str:
+    def save(self, path: Union[str, os.PathLike]) -> str:
         """Write a checkpoint, as training does: into `path/<steps so far>/`.
 
         The command line can go on from it (`resume=True checkpoint_path=path`), test it
@@ -165,7 +165,7 @@ class Runner:
         Raises:
             CheckpointError: it cannot be written.
         """
-        return self._save(path, keep=0)
+        return self._save(os.fspath(path), keep=0)
 
     def _save(self, path: str, keep: int) -> str:
         saves_buffer = self.args.save_buffer
@@ -179,7 +179,7 @@ class Runner:
             raise CheckpointError(f"{target}: nothing could be written there")
         return target
 
-    def load(self, path: str) -> None:
+    def load(self, path: Union[str, os.PathLike]) -> None:
         """Load networks, optimiser and step count from what `save` or training wrote.
 
         Args:
@@ -189,6 +189,7 @@ class Runner:
             CheckpointError: it is missing, damaged, or of other networks; or the
                 host's own error that says so.
         """
+        path = os.fspath(path)
         if not os.path.basename(os.path.abspath(path)).isdigit():
             step = self._checkpoints.nearest_step(path, 0)
             path = os.path.join(path, str(step))

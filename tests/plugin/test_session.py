@@ -177,9 +177,9 @@ def test_evaluating_leaves_no_trace(tmp_path: Path) -> None:
 def test_save_and_load_carry_the_networks_over(tmp_path: Path) -> None:
     with runner() as first, runner(seed=2) as second:
         first.run()
-        path = first.save(str(tmp_path / "kept"))
+        path = first.save(tmp_path / "kept")  # a Path will do, and text
         assert Path(path) == tmp_path / "kept" / "101"
-        second.load(str(tmp_path / "kept"))
+        second.load(tmp_path / "kept")
         pairs = zip(first.learner.params, second.learner.params)
         assert all(torch.equal(p, q) for p, q in pairs)
         assert second.evaluate() == first.evaluate()
