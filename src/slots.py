@@ -75,13 +75,13 @@ class Slots:
 def used_slots(mask: Tensor) -> Tuple[Slots, Slots]:
     """Slots that matter to the real transitions: of T + 1, and of T without the last.
 
-    On a GPU all: to know which ones would mean to wait for the device.
+    On a GPU all: to know which ones would mean to wait for it.
 
     Args:
         mask: [B, T, 1], 0 where a transition is not real.
     """
     b, t, _ = mask.shape
-    if not mask.is_cuda:
+    if mask.device.type == "cpu":
         steps = ((mask.squeeze(2) > 0) * torch.arange(1, t + 1)).amax(1).clamp(min=1)
         if steps.sum() <= MOST * b * t:
             return Slots(b, t + 1, steps + 1), Slots(b, t, steps)
