@@ -21,7 +21,7 @@ ROWS_AT_ONCE = 1 << 17  # states × joint actions evaluated in one call of the m
 
 
 def build_central_agent(scheme: Any, args: Any, settings: WQMixSettings) -> nn.Module:
-    """Build the per-agent network of Q̂*, [B, T, A, I] → [B, T, A, U, E].
+    """Build the per-agent network of Q̂*, ([P, A, I], slots) → [P, A, U, E].
 
     Raises:
         ConfigError: the observations are images.

@@ -111,6 +111,9 @@ class FlatOptimiser:
         groups = content["param_groups"]
         if [len(g["params"]) for g in groups] != [len(ps) for ps in self._params]:
             raise ValueError("the optimiser's state is of another number of parameters")
+        is_adam = "betas" in self._inner.param_groups[0]
+        if any(("betas" in group) != is_adam for group in groups):
+            raise ValueError(f"the state is not that of {self.name}")
         state = {}
         for number, (group, params) in enumerate(zip(groups, self._params)):
             own = [content["state"].get(i, {}) for i in group["params"]]

@@ -85,6 +85,8 @@ def _together(parts: Sequence[Part], x: Tensor, sizes: List[int]) -> Sequence[Te
     weights: List[Tensor] = []
     for linear, cell in parts:
         weights += (linear.weight, linear.bias, *_gru_weights(cell))
+    if not torch.is_grad_enabled():  # the function below sees what requires one alone
+        weights = [w.detach() for w in weights]
     return _Recurrent.apply(x, sizes, *weights)
 
 

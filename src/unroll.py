@@ -168,6 +168,8 @@ def _unknown_child(
     for key, child in children.items():
         if type(child) not in KNOWN_PARTS.get(key, ()):
             return f"{name}.{key} is a {type(child).__name__}"
+        if None in (getattr(child, bias, 0) for bias in ("bias", "bias_ih")):
+            return f"{name}.{key} has no bias"
     if children["fc1"].in_features != n_inputs:
         found = children["fc1"].in_features
         return f"{name} takes {found} inputs, not the usual {n_inputs}"

@@ -21,6 +21,7 @@ FREE = frozenset(
     "checkpoint_path load_step evaluate save_replay resume auto_resume "
     "use_cuda device buffer_cpu_only worker_timeout worker_restarts".split()
 )
+ADDED = {"optimizer": "rmsprop"}  # settings that older runs lack, and what they did
 
 
 def write(folder, facts):
@@ -127,7 +128,7 @@ def identity(config):
         key: plain
         for key, value in sorted(config.items())
         for plain in [_plain(value)]
-        if key not in FREE and plain is not _NOT_PLAIN
+        if key not in FREE and plain is not _NOT_PLAIN and ADDED.get(key) != plain
     }
 
 

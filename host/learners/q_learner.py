@@ -6,7 +6,7 @@ import os
 import torch as th
 from torch.optim import Adam, RMSprop
 
-from ..errors import NonFiniteError
+from ..errors import CheckpointError, NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
 from ..utils.checkpoints import load_tensors
 
@@ -163,12 +163,17 @@ class QLearner:
         Of another's checkpoint (PyMARL's QMIX, Weighted QMIX), which has no such target
         networks, they become copies of the networks.
         """
+        state = load_tensors(f"{path}/opt.th")
+        is_adam = "betas" in self.optimiser.param_groups[0]
+        if any(("betas" in group) != is_adam for group in state["param_groups"]):
+            name = type(self.optimiser).__name__
+            raise CheckpointError(f"{path}/opt.th: the state is not that of {name}")
         self.mac.load_models(path)
         self.target_mac.load_state(self.mac)
         if self.mixer is not None:
             self.mixer.load_state_dict(load_tensors(f"{path}/mixer.th"))
             self.target_mixer.load_state_dict(self.mixer.state_dict())
-        self.optimiser.load_state_dict(load_tensors(f"{path}/opt.th"))
+        self.optimiser.load_state_dict(state)
         if os.path.isdir(f"{path}/{TARGET}"):
             self._load_targets(f"{path}/{TARGET}")
 

@@ -161,7 +161,7 @@ class ProjQMixLearner(Learner):
         own = {"lr": settings.projector_lr}
         decay = settings.projector_l2
         groups = [
-            {"params": parts["agent"] + parts["mixer"]},
+            {"params": parts["agent"] + parts.get("mixer", [])},
             {"params": parts["projector"], "weight_decay": decay, **own},
         ]
         if "omega" in parts:

@@ -167,6 +167,17 @@ def test_save_load_continue(tmp_path):
     assert all(th.equal(a, b) for a, b in zip(first.params, second.params))
 
 
+@pytest.mark.parametrize("kinds", [("adam", "rmsprop"), ("rmsprop", "adam")])
+def test_the_state_of_the_other_optimiser_is_refused(tmp_path, kinds):
+    first, second = (make_learner(optimizer=kind) for kind in kinds)
+    first.train(random_batch(np.random.default_rng(1)), t_env=10, episode_num=0)
+    first.save_models(tmp_path)
+    before = [p.detach().clone() for p in second.params]
+    with pytest.raises(CheckpointError, match="opt.th: the state is not that of"):
+        second.load_models(tmp_path)
+    assert all(th.equal(a, b) for a, b in zip(before, second.params))
+
+
 class Evil:
     def __reduce__(self):
         return (print, ("code was run",))

@@ -53,6 +53,7 @@ def test_double_q_unrolls_the_utilities_once():
     assert learner.mac.unrolls == 1 and learner.target_networks.mac is None
 
 
+@pytest.mark.usefixtures("most")
 @pytest.mark.parametrize("td_lambda", [None, 0.7])
 @pytest.mark.parametrize("weighting", ["cw", "ow", "ideal", "uniform"])
 def test_padding_changes_nothing(weighting, td_lambda):

@@ -114,6 +114,7 @@ def test_a_parameter_without_gradient_stays():
     [
         (lambda s: s["param_groups"][0]["params"].pop(), "number of parameters"),
         (lambda s: s["param_groups"].pop(), "number of parameters"),
+        (lambda s: s["param_groups"][0].update(betas=(0.9, 0.99)), "not that of RMS"),
         (
             lambda s: s["state"][0].update(square_avg=torch.ones(3, 2)),
             "'square_avg' is of other parameters",

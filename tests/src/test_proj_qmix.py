@@ -343,3 +343,19 @@ def test_padding_changes_nothing(changes):
 def test_mistakes(change, message):
     with pytest.raises(ConfigError, match=message):
         make(**change)
+
+
+class Sum(torch.nn.Module):
+    """VDN: no parameters."""
+
+    def forward(self, q, state):
+        return q.sum(-1, keepdim=True)
+
+
+def test_a_mixer_without_parameters_trains():
+    learner = make_learner(
+        learner="proj_qmix_learner", build_mixer=lambda args: Sum(), **FORMS[0]
+    )
+    before = everything(learner)
+    train(learner, range(3))
+    assert not all(map(torch.equal, before, everything(learner)))

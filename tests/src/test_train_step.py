@@ -13,6 +13,7 @@ from wqmix import weightings
 from . import reference
 from .doubles import make_batch, make_learner
 
+pytestmark = pytest.mark.usefixtures("most")
 TOLERANCE = 1e-8
 CASES = [
     pytest.param(dict(weighting=name), id=name)

@@ -92,6 +92,15 @@ class Detached(RNN):
         return self.fc2(h), h
 
 
+class NoBias(RNN):
+    """A layer and a cell that add nothing."""
+
+    def __init__(self, name):
+        super().__init__(13, 5, U)
+        layer = {"fc1": nn.Linear(13, 5, bias=False), "rnn": nn.GRUCell(5, 5, False)}
+        setattr(self, name, layer[name])
+
+
 class Noisy(RNN):
     """A part that is not known."""
 
@@ -124,6 +133,8 @@ def test_known_networks_run_fast_and_equal(network):
         (lambda: Tanh(13, 5, U), "outputs differ"),
         (lambda: Detached(13, 5, U), "gradients differ"),
         (Noisy, "Noisy.noise is a Linear"),
+        (lambda: NoBias("fc1"), "NoBias.fc1 has no bias"),
+        (lambda: NoBias("rnn"), "NoBias.rnn has no bias"),
     ],
 )
 def test_anything_else_goes_step_by_step_and_says_why(network, reason):
@@ -165,7 +176,7 @@ def test_recurrent_against_the_cell(sizes):
         expected.append(h)
     expected = torch.cat(expected)
     found = recurrence.recurrent([(linear, cell)], x, sizes)[0]
-    with torch.no_grad():
+    with torch.no_grad():  # slots overwrite each other
         again = recurrence.recurrent([(linear, cell)], x, sizes)[0]
     assert torch.equal(again, found)
     assert (found - expected).abs().max() < 1e-14

@@ -31,6 +31,12 @@ def test_a_folder_and_its_manifest(tmp_path):
     assert set(body["versions"]) == {"wqmix", "python", "torch", "numpy"}
 
 
+def test_a_setting_that_older_runs_lack_is_what_they_did():
+    older = manifest.identity({"seed": 1})
+    assert manifest.identity({"seed": 1, "optimizer": "rmsprop"}) == older
+    assert manifest.identity({"seed": 1, "optimizer": "adam"}) != older
+
+
 def test_identity_and_digest():
     one = manifest.identity({"seed": 1, "t_max": 9, "name": "x", "shape": (2, 3)})
     assert one == {"seed": 1, "shape": [2, 3]}
