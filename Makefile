@@ -29,14 +29,15 @@ demo-prey: $(STAMP)
 games: $(STAMP)
 	$(RUN) -m wqmix demo --game all
 
-# A real host from PyPI for the tests: its own requirements are old and wide.
+# What tests alone need: the statistics, and a real host from PyPI, whose own
+# requirements are old and wide.
 ZOO := gymnasium lbforaging rich opencv-python-headless seaborn scikit-learn
-$(VENV)/.zoo: $(STAMP)
+$(VENV)/.tests: $(STAMP)
 	$(RUN) -m pip install -q --disable-pip-version-check --no-deps "pymarlzooplus==1.1.0"
-	$(RUN) -m pip install -q --disable-pip-version-check $(ZOO)
+	$(RUN) -m pip install -q --disable-pip-version-check -e ".[analysis]" $(ZOO)
 	touch $@
 
-test: $(STAMP) $(VENV)/.zoo
+test: $(STAMP) $(VENV)/.tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2
 
 quick: $(STAMP)
