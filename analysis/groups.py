@@ -62,9 +62,11 @@ def algorithm_settings(record: Record) -> Dict[str, Any]:
 def task_of(record: Record) -> str:
     """Return the task's name, as papers use it."""
     env_args = env_args_of(record)
-    names = [env_args[key] for key in TASK_NAMES if env_args.get(key)]
-    name = str((names or [record.config.get("env", "unknown")])[0])
-    name = name[len(PREFIX) :] if name.startswith(PREFIX) else name
+    env = str(record.config.get("env", "unknown"))
+    env = env[len(PREFIX) :] if env.startswith(PREFIX) else env
+    names = [str(env_args[key]) for key in TASK_NAMES if env_args.get(key)]
+    # Ours in another host has its own name as `map_name`, for the results' folder.
+    name = next((name for name in names if name != env), env)
     game = env_args.get("game")
     return f"{name} {game}" if isinstance(game, str) else name
 

@@ -179,6 +179,21 @@ def test_tasks_by_their_arguments(tmp_path):
     ]
 
 
+def test_our_environment_is_the_same_task_in_another_host(tmp_path):
+    here = {"key": "simple_spread_v3", "time_limit": 25}
+    write_run(tmp_path / "1", env="mpe", env_args={**here, "map_name": None}, seed=1)
+    there = {**here, "map_name": "mpe"}  # for the name of that host's folder
+    write_run(tmp_path / "2", env="wqmix_mpe", env_args=there, seed=2)
+    game = {"map_name": "matrix_game", "game": "paper"}
+    write_run(tmp_path / "3", env="wqmix_matrix_game", env_args=game)
+    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    assert [task for _, task in names] == [
+        "simple_spread_v3",
+        "simple_spread_v3",
+        "matrix_game paper",
+    ]
+
+
 def test_sources_keep_equal_names_apart(tmp_path):
     write_run(tmp_path / "a" / "1", seed=1)
     write_run(tmp_path / "b" / "1", seed=1, hidden_dim=64)
