@@ -61,14 +61,18 @@ def algorithm_settings(record: Record) -> Dict[str, Any]:
 
 def task_of(record: Record) -> str:
     """Return the task's name, as papers use it."""
-    env_args = env_args_of(record)
-    env = str(record.config.get("env", "unknown"))
-    env = env[len(PREFIX) :] if env.startswith(PREFIX) else env
+    env_args, env = env_args_of(record), env_of(record)
     names = [str(env_args[key]) for key in TASK_NAMES if env_args.get(key)]
     # Ours in another host has its own name as `map_name`, for the results' folder.
     name = next((name for name in names if name != env), env)
     game = env_args.get("game")
     return f"{name} {game}" if isinstance(game, str) else name
+
+
+def env_of(record: Record) -> str:
+    """Return the environment's name, the same in every host."""
+    env = str(record.config.get("env", "unknown"))
+    return env[len(PREFIX) :] if env.startswith(PREFIX) else env
 
 
 def task_settings(record: Record) -> Dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 
 from ..figures import write_rows
+from ..groups import env_of
 from . import statistics
 from .drawing import title_of
 from .scores import Comparison
@@ -182,7 +183,7 @@ def marl_eval(comparison: Comparison) -> Dict[str, Any]:
     """
     found: Dict[str, Any] = {}
     for (name, task), group in sorted(comparison.groups.items()):
-        environment = str(group.runs[0].config.get("env", "unknown"))
+        environment = env_of(group.runs[0])
         seeds = found.setdefault(environment, {}).setdefault(task, {})
         seeds[name] = {}
         for number, run in enumerate(group.scored):

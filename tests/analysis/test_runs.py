@@ -7,7 +7,7 @@ import json
 import pytest
 
 from wqmix.analysis.folders import run_folders
-from wqmix.analysis.groups import name_all
+from wqmix.analysis.groups import env_of, name_all
 from wqmix.analysis.runs import read_all, read_run
 from wqmix.analysis.salvage import salvage
 from wqmix.config.reading import ReadingError
@@ -186,7 +186,9 @@ def test_our_environment_is_the_same_task_in_another_host(tmp_path):
     write_run(tmp_path / "2", env="wqmix_mpe", env_args=there, seed=2)
     game = {"map_name": "matrix_game", "game": "paper"}
     write_run(tmp_path / "3", env="wqmix_matrix_game", env_args=game)
-    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    records = read_all([str(tmp_path)], METRIC)
+    names, _ = names_of(records)
+    assert [env_of(record) for record in records] == ["mpe", "mpe", "matrix_game"]
     assert [task for _, task in names] == [
         "simple_spread_v3",
         "simple_spread_v3",
