@@ -4,9 +4,10 @@
 
 CHECKOUT is a folder with PyMARL2 or EPyMARL (or another host). Both learners are built
 of the host's own controller, mixer and configuration (its default.yaml and qmix.yaml),
-and timed in turns on the same full-length batches of its own EpisodeBatch. CW-QMIX
-trains twice the networks. Printed: median milliseconds, and ours over the host's with
-the 10th and 90th percentile over the pairs of turns.
+and timed in turns on the same batches of its own EpisodeBatch, of full length or, with
+`--padded`, of all lengths. CW-QMIX trains twice the networks. Printed: median
+milliseconds, and ours over the host's with the 10th and 90th percentile over the pairs
+of turns.
 """
 
 from __future__ import annotations

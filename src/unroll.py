@@ -61,8 +61,7 @@ class Unroll:
     """
 
     def __init__(self, mode: str, args: Any, log: Callable[[str], None]) -> None:
-        self._args, self.n_actions = args, args.n_actions
-        self._log = log
+        self._args, self._log = args, log
         self._is_fast: Optional[bool] = False if mode == "step" else None
 
     def __call__(self, mac: Any, batch: Any, inputs: Tensor, slots: Slots) -> Tensor:
@@ -76,7 +75,7 @@ class Unroll:
         """
         if self._can_run_fast(mac, batch):
             return slots.unpack(run_sequences(mac.agent, inputs, slots))
-        return step_unroll(mac, batch, self.n_actions)
+        return step_unroll(mac, batch, self._args.n_actions)
 
     def beside(
         self, mac: Any, batch: Any, inputs: Tensor, slots: Slots, net: nn.Module
@@ -109,7 +108,7 @@ class Unroll:
         problem = unknown_part(agent, inputs.shape)
         if problem is not None:
             return problem
-        expected = step_unroll(mac, batch, self.n_actions)
+        expected = step_unroll(mac, batch, self._args.n_actions)
         found = slots.unpack(run_sequences(agent, inputs, slots))
         if found.shape != expected.shape:
             return f"shape {tuple(found.shape)} is not {tuple(expected.shape)}"
@@ -168,7 +167,7 @@ def _unknown_child(
     for key, child in children.items():
         if type(child) not in KNOWN_PARTS.get(key, ()):
             return f"{name}.{key} is a {type(child).__name__}"
-        if None in (getattr(child, bias, 0) for bias in ("bias", "bias_ih")):
+        if any(getattr(child, bias, 0) is None for bias in ("bias", "bias_ih")):
             return f"{name}.{key} has no bias"
     if children["fc1"].in_features != n_inputs:
         found = children["fc1"].in_features

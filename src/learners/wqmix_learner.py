@@ -27,7 +27,7 @@ class Inputs(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What one update computes before its weights and losses; 0 in padding."""
+    """What one update computes before its weights and losses; void in padding."""
 
     q: Tensor  # Q_i(τ, ·) [B, T+1, A, U]
     q_tot: Tensor  # Q_tot(s, u) [B, T, 1]
