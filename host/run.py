@@ -312,12 +312,14 @@ class Training:
 def update(args, buffer, learner, runner, episode):
     """Train, once there are enough episodes, as often as the runner and the args say.
 
-    `training_iters` times after each episode, of the rollout that began with episode
-    `episode`, that the runner names.
+    `training_iters` times after each episode that the runner names, of the rollout that
+    began with episode `episode`; of these only each `episodes_per_update`-th.
     """
     if not buffer.can_sample(args.batch_size):
         return
     for number in runner.episodes_to_update_after(episode):
+        if (number + 1) % args.episodes_per_update != 0:
+            continue
         for _ in range(args.training_iters):
             sample = buffer.sample(args.batch_size)
             sample = sample[:, : sample.max_t_filled()]

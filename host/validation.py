@@ -25,6 +25,7 @@ _WHOLE = {  # key -> least value
     "batch_size": 1,
     "batch_size_run": 1,
     "buffer_size": 1,
+    "episodes_per_update": 1,
     "epsilon_anneal_time": 1,
     "hypernet_embed": 1,
     "keep_checkpoints": 0,
@@ -157,6 +158,11 @@ def _check_combinations(config):
         raise ConfigError(
             f"batch_size_run is {episodes}, but the episode runner plays 1 at a time: "
             "use runner=vector or runner=parallel"
+        )
+    if config["runner"] == "parallel" and config["episodes_per_update"] != 1:
+        raise ConfigError(
+            f"episodes_per_update is {config['episodes_per_update']}, but the parallel "
+            "runner updates after each rollout of batch_size_run: use runner=vector"
         )
     for key in ("batch_size", "batch_size_run"):
         if config[key] > stored:

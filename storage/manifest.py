@@ -21,7 +21,8 @@ FREE = frozenset(
     "checkpoint_path load_step evaluate save_replay resume auto_resume "
     "use_cuda device buffer_cpu_only worker_timeout worker_restarts".split()
 )
-ADDED = {"optimizer": "rmsprop"}  # settings that older runs lack, and what they did
+# Settings that older runs lack, and what they did.
+ADDED = {"optimizer": "rmsprop", "episodes_per_update": 1}
 
 
 def write(folder, facts):

@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
-from ..errors import unknown
-from .checks import whole
+from ..errors import ConfigError, unknown
+from .checks import number, whole
 from .multiagentenv import BatchEnv
 from .packages import EpisodeSeeds, load
 
@@ -17,14 +17,16 @@ _NOT_OPTIONS = ("self", "env_kwargs", "scenario", "action_type", "use_self_play_
 class SmaxBatch(BatchEnv):
     """`N` copies of a scenario against JaxMARL's scripted enemy.
 
-    Rewards and observations are JaxMARL's own: at most 2 in an episode, 1 for the
-    damage and 1 for the battle won; so is the state, but for positions and unit types,
-    which are scaled to [0, 1]. Not comparable with SMAC, whose enemy is another.
+    Observations are JaxMARL's own; so is the state, but for positions and unit types,
+    which are scaled to [0, 1]; and so are rewards, times `reward_scale`: JaxMARL pays
+    at most 2 in an episode, 1 for the damage and 1 for the battle won. Not comparable
+    with SMAC, whose enemy is another.
 
     Args:
         n_copies: `N`.
         map_name: a scenario of JaxMARL's, such as 2s3z, 3s5z or smacv2_5_units.
         time_limit: steps after which an episode ends.
+        reward_scale: what JaxMARL's rewards are multiplied by, above 0.
         options: for `HeuristicEnemySMAX` and `SMAX`.
         seed: of the episodes' seeds.
 
@@ -32,7 +34,7 @@ class SmaxBatch(BatchEnv):
         ConfigError: JaxMARL is missing, or a name that it does not have.
     """
 
-    def __init__(self, n_copies, map_name, time_limit, options, seed):
+    def __init__(self, n_copies, map_name, time_limit, reward_scale, options, seed):
         # Beside PyTorch: on a GPU, JAX would take most of its memory for itself.
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
         smax = load("jaxmarl.environments.smax", "smax", "smax")
@@ -44,6 +46,10 @@ class SmaxBatch(BatchEnv):
             if key not in known:
                 raise unknown("env_args.options key of smax", key, known)
         limit = whole("time_limit", time_limit, 1)
+        scale = number("reward_scale", reward_scale)
+        if scale <= 0:
+            raise ConfigError(f"env_args.reward_scale is {scale}: above 0 is needed")
+        self._reward_scale = scale
         # JaxMARL's games last one step longer than their max_steps.
         game = smax.HeuristicEnemySMAX(
             scenario=scenarios[map_name], max_steps=limit - 1, **options
@@ -78,7 +84,8 @@ class SmaxBatch(BatchEnv):
         playing = ~self._over
         self._over |= over
         info = {"battle_won": won & playing, "episode_limit": by_time & playing}
-        return (reward * playing).astype(np.float32), self._over.copy(), info
+        reward = (reward * playing * self._reward_scale).astype(np.float32)
+        return reward, self._over.copy(), info
 
     def _show(self, now):
         """Keep the copies' states and, where it can be written to, what is seen."""

@@ -119,6 +119,7 @@ def refused(capsys, *words, base=BASE):
         ("save_model=3", ["save_model on the command line is 3: True or False"]),
         ("name=3", ["name on the command line is 3: text is needed"]),
         ("batch_size_run=2", ["batch_size_run is 2", "runner=parallel"]),
+        ("episodes_per_update=0", ["episodes_per_update is 0: a whole number >= 1"]),
         ("batch_size=6000", ["batch_size is 6000, over buffer_size, 5000"]),
         ("evaluate=True", ["evaluate needs a checkpoint_path"]),
         ("checkpoint_path=nowhere", ["'nowhere' cannot be read: No such file"]),
@@ -130,6 +131,15 @@ def test_settings_that_are_refused(capsys, tmp_path, monkeypatch, setting, parts
     line = refused(capsys, "with", setting)
     for part in parts:
         assert part in line
+
+
+def test_the_parallel_runner_has_its_own_number_of_updates(
+    capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    settings = ["runner=parallel", "batch_size_run=2", "episodes_per_update=4"]
+    line = refused(capsys, "with", *settings)
+    assert "episodes_per_update is 4" in line and "runner=vector" in line
 
 
 def test_tensorboard_that_is_not_installed(capsys, tmp_path, monkeypatch):

@@ -54,7 +54,7 @@ def test_it_keeps_the_batch_contract():
     assert dtypes == [np.float32, np.float32]
     assert batch.get_avail_actions().dtype == np.uint8
     rewards, infos = play(batch, at_random(0))
-    assert rewards.shape[0] <= 100 and rewards.sum(axis=0).max() <= 2.001
+    assert rewards.shape[0] <= 100 and rewards.sum(axis=0).max() <= 20.01
     assert set(infos[0]) == {"battle_won", "episode_limit"}
     with pytest.raises(IndexError):
         batch.step(np.full((3, 3), 8))
@@ -88,13 +88,14 @@ def test_time_ends_an_episode_where_nobody_won():
     assert infos == [{"battle_won": False, "episode_limit": True}] * 3
 
 
-def test_a_battle_won_pays_two():
+@pytest.mark.parametrize("scale", [1, 10])
+def test_a_battle_won_pays_two_times_the_scale(scale):
     """Three marines that shoot all they see, the enemy's not allowed to."""
-    batch = make(8, options={"enemy_shoots": False})
+    batch = make(8, options={"enemy_shoots": False}, reward_scale=scale)
     rewards, infos = play(batch, shooting)
     won = np.array([info["battle_won"] for info in infos])
     assert won.any()
-    assert rewards.sum(axis=0)[won] == pytest.approx(2, abs=1e-3)
+    assert rewards.sum(axis=0)[won] == pytest.approx(2 * scale, rel=1e-3)
 
 
 def test_the_single_game_passes_the_checker():
@@ -108,6 +109,8 @@ def test_the_single_game_passes_the_checker():
         ({"map_name": "3s4z"}, "did you mean '3s5z'?"),
         ({"options": {"attack_mod": "x"}}, "did you mean 'attack_mode'?"),
         ({"time_limit": 0}, "time_limit is 0"),
+        ({"reward_scale": 0}, "reward_scale is 0.0: above 0"),
+        ({"reward_scale": "ten"}, "reward_scale is 'ten'"),
     ],
 )
 def test_a_mistake_is_one_line(env_args, part):

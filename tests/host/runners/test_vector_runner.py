@@ -175,6 +175,17 @@ def test_as_many_updates_for_each_episode_as_the_episode_runner(
     assert played["parallel"] == each_rollout
 
 
+@pytest.mark.parametrize("runner, copies", [("episode", 1), ("vector", 4)])
+def test_fewer_updates_than_episodes(setting, runner, copies):
+    updates = [f"batch_size_run={copies}", "episodes_per_update=3", "training_iters=2"]
+    own = setting(runner, "matrix_game", "batch_size=6", "buffer_size=8", *updates)
+    learner = RecordingLearner()
+    for episode in range(0, 20, copies):
+        own.buffer.insert_episode_batch(own.runner.run())
+        host_run.update(own.args, own.buffer, learner, own.runner, episode)
+    assert learner.calls == [n for n in (5, 8, 11, 14, 17) for _ in range(2)]
+
+
 class Diary(MultiAgentEnv):
     """A game that tells of its process and seed, and fails when told to."""
 
