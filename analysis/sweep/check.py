@@ -30,9 +30,12 @@ def check(plan: Plan) -> None:
         registration.register_on_import(host, keys)
     for run in once_each(plan).values():
         argv = launcher.parse(list(run.arguments)).argv
-        rewritten = command_line.rewrite(files, argv)
-        if is_embedded(plan.target):
-            by_the_embedded_host(rewritten.argv)
+        try:
+            rewritten = command_line.rewrite(files, argv)
+            if is_embedded(plan.target):
+                by_the_embedded_host(rewritten.argv)
+        except ConfigError as error:
+            raise ConfigError(f"run {run.name}: {error}") from None
 
 
 def once_each(plan: Plan) -> Dict[Tuple[str, ...], Run]:

@@ -75,8 +75,16 @@ def sweep(options: Any) -> int:
     ledger = Ledger(wanted.results, (run.label for run in wanted.runs))
     if options.dry_run:
         return dry_run(wanted, ledger)
-    with locked(wanted.folder):
-        return execute(wanted, ledger, options)
+    table = Table()
+    if not {run.label for run in wanted.runs} - ledger.completed():
+        table.line(f"all {len(wanted.runs)} runs are completed already")
+        return 0
+    engine = engine_of(wanted, options)  # nothing is written before
+    try:
+        with locked(wanted.folder):
+            return execute(Sweep(wanted, engine, ledger, table))
+    finally:
+        engine.stop()
 
 
 def check_options(options: Any) -> None:
@@ -105,25 +113,19 @@ def dry_run(wanted: plan.Plan, ledger: Ledger) -> int:
     return 0
 
 
-def execute(wanted: plan.Plan, ledger: Ledger, options: Any) -> int:
+def execute(work: Sweep) -> int:
     """Run what is not completed; tell what failed."""
-    table = Table()
-    if not {run.label for run in wanted.runs} - ledger.completed():
-        table.line(f"all {len(wanted.runs)} runs are completed already")
-        return 0
-    engine = engine_of(wanted, options)
-    work = Sweep(wanted, engine, ledger, table)
     if work.finished:
-        table.line(f"{work.finished} of {len(wanted.runs)} runs are completed already")
+        total = len(work.plan.runs)
+        work.table.line(f"{work.finished} of {total} runs are completed already")
     try:
         with sigterm_interrupts():
             failed = work.execute()
     except KeyboardInterrupt:
-        table.line("interrupted: the runs are asked to end; the same command goes on")
-        engine.stop()
+        interrupted = "interrupted: the runs are asked to end; the same command goes on"
+        work.table.line(interrupted)
         return 130
-    engine.stop()
-    report(work, failed, ledger, table)
+    report(work, failed)
     return 1 if failed else 0
 
 
@@ -138,8 +140,9 @@ def engine_of(wanted: plan.Plan, options: Any) -> Any:
     return engines.Local(jobs, options.threads)
 
 
-def report(work: Sweep, failed: List[Watched], ledger: Ledger, table: Table) -> None:
+def report(work: Sweep, failed: List[Watched]) -> None:
     """Say at the end what failed, and where that can be read."""
+    ledger, table = work.ledger, work.table
     ledger.completed()
     for label, folders in ledger.folders().items():
         if len(folders) > 1:

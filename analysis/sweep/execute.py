@@ -45,13 +45,14 @@ class Sweep:
     """Runs of a plan on an engine.
 
     Attributes:
+        plan, ledger, table: what is to be done, what is, and who is told.
         watched: all runs that were not completed before.
         finished: how many were.
     """
 
     def __init__(self, plan: Plan, engine: Any, ledger: Ledger, table: Any) -> None:
-        self._engine, self._ledger, self._table = engine, ledger, table
-        self._retries = plan.retries
+        self._engine = engine
+        self.plan, self.ledger, self.table = plan, ledger, table
         completed = ledger.completed()
         runs = [run for run in plan.runs if run.label not in completed]
         self.finished = len(plan.runs) - len(runs)
@@ -69,14 +70,14 @@ class Sweep:
             for each in self.watched.values():
                 if each.state == RUNNING:
                     each.progress.read()
-            self._table.show(self)
+            self.table.show(self)
             time.sleep(PAUSE)
         return [each for each in self.watched.values() if each.state == FAILED]
 
     def _start(self) -> None:
         if not self._engine.room or not self._pending:
             return
-        completed, beats = self._ledger.completed(), self._ledger.beats
+        completed, beats = self.ledger.completed(), self.ledger.beats
         pending, self._pending = self._pending, []
         for each in pending:
             if each.run.label in completed:
@@ -96,7 +97,7 @@ class Sweep:
         return time.monotonic() >= each.not_before
 
     def _settle(self, ended: List[Tuple[Run, End]]) -> None:
-        completed = self._ledger.completed()
+        completed = self.ledger.completed()
         for run, end in ended:
             self._judge(self.watched[run.label], end, completed)
         unconfirmed, self._unconfirmed = self._unconfirmed, []
@@ -119,17 +120,17 @@ class Sweep:
             self._fail(each, end.reason or f"exit code {end.code}: {last_word(each)}")
 
     def _again(self, each: Watched, reason: str) -> None:
-        if each.attempts > self._retries:
+        if each.attempts > self.plan.retries:
             self._fail(each, f"its worker was lost {each.attempts} times; {reason}")
             return
         each.state, each.reason = WAITING, f"lost ({reason})"
-        self._table.line(f"{each.run.name}: worker lost ({reason}), again soon")
+        self.table.line(f"{each.run.name}: worker lost ({reason}), again soon")
         each.not_before = time.monotonic() + SECONDS_OF_SILENCE
         self._pending.append(each)
 
     def _fail(self, each: Watched, reason: str) -> None:
         each.state, each.reason = FAILED, reason
-        self._table.line(f"{each.run.name}: FAILED, {reason}")
+        self.table.line(f"{each.run.name}: FAILED, {reason}")
 
     def counts(self) -> Counter:
         """Return how many runs are in each state."""

@@ -17,7 +17,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from wqmix.config.reading import (
     ReadingError,
@@ -121,17 +121,22 @@ def runs(values: Dict[str, Any], target: Tuple[str, ...]) -> List[Run]:
     where = {}
     if is_embedded(target) and "results" in values:
         where = {"local_results_path": values["results"]}
+    algorithms = entries(values, "algorithms")
+    environments = entries(values, "environments")
+    apart = {*told_apart_by(algorithms), *told_apart_by(environments)}
     combined = (
         (algorithm, environment, seed, *choice)
         for seed in seeds(values)
-        for algorithm in entries(values, "algorithms")
-        for environment in entries(values, "environments")
+        for algorithm in algorithms
+        for environment in environments
         for choice in choices(fixed, grid, environment, algorithm)
     )
     listed = list(itertools.islice(combined, MAX_RUNS + 1))
-    if not 0 < len(listed) <= MAX_RUNS:
-        raise ConfigError(f"{len(listed)} runs or more: 1 to {MAX_RUNS} are possible")
-    found = [run(target, where, *each) for each in listed]
+    if not listed:
+        raise ConfigError("no runs: `seeds` is empty")
+    if len(listed) > MAX_RUNS:
+        raise ConfigError(f"more than {MAX_RUNS} runs: that many are possible")
+    found = [run(target, where, apart, *each) for each in listed]
     return list({each.label: each for each in found}.values())
 
 
@@ -216,6 +221,19 @@ def entries(values: Dict[str, Any], key: str) -> List[Dict[str, Any]]:
     return found
 
 
+def told_apart_by(listed: List[Dict[str, Any]]) -> List[str]:
+    """Return the settings in which entries of the same config differ."""
+    found: List[str] = []
+    for config in {entry["config"] for entry in listed}:
+        same = [entry for entry in listed if entry["config"] == config]
+        settings = [flat(entry.get("settings", {}), "settings") for entry in same]
+        for key in {key for each in settings for key in each}:
+            given = [(key in each, each.get(key)) for each in settings]
+            if any(value != given[0] for value in given):
+                found.append(key)
+    return found
+
+
 def seeds(values: Dict[str, Any]) -> List[int]:
     """Return the seeds: a list, or a number of them, from 0 on."""
     given = values.get("seeds", 1)
@@ -254,13 +272,14 @@ def choices(
 def run(
     target: Tuple[str, ...],
     where: Dict[str, Any],
+    apart: Set[str],
     algorithm: Dict[str, Any],
     environment: Dict[str, Any],
     seed: int,
     settings: Dict[str, Any],
     varied: List[str],
 ) -> Run:
-    """Return one run, `varied` of whose settings are in its name."""
+    """Return one run, with those of `apart` and `varied` that it sets in its name."""
     configs = [algorithm["config"], environment["config"]]
     identity = [target, configs, list(map(content, configs)), seed, settings]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -268,7 +287,8 @@ def run(
     given = {"seed": seed, **settings, "label": label, **where}
     words = {key: f"{key}={spelt(value)}" for key, value in given.items()}
     parts = [Path(name).stem for name in configs]
-    parts += [words[key] for key in [*varied, "seed"]]
+    in_name = sorted(apart.intersection(settings).difference(varied))
+    parts += [words[key] for key in [*in_name, *varied, "seed"]]
     name = re.sub(r"[^\w.=+-]+", "_", "-".join(parts))[:100]
     options = [f"--config={configs[0]}", f"--env-config={configs[1]}", "with"]
     return Run(

@@ -60,6 +60,22 @@ def test_a_sweep_is_the_product_of_its_parts(tmp_path):
     assert found.runs[0].t_max == 300
 
 
+def test_entries_of_one_config_are_told_apart_by_name(tmp_path):
+    text = """\
+    algorithms: [qmix, {config: cw_qmix, settings: {alpha: 0.5}}]
+    environments:
+    - {config: custom, settings: {env_args: {entry_point: "a.py:A", options: {n: 1}}}}
+    - {config: custom, settings: {env_args: {entry_point: "b.py:B", options: {n: 1}}}}
+    - {config: predator_prey, settings: {env_args: {n_prey: 3}}}
+    """
+    names = [run.name for run in plan.read(file(tmp_path, text)).runs]
+    assert [name[: name.rindex("-")] for name in names[:3]] == [
+        "qmix-custom-env_args.entry_point=a.py_A-seed=0",
+        "qmix-custom-env_args.entry_point=b.py_B-seed=0",
+        "qmix-predator_prey-seed=0",
+    ]
+
+
 def test_a_label_depends_on_what_is_asked_and_on_nothing_else(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first = plan.read(file(tmp_path, BASE + "settings: {lr: 0.1}")).runs[0]
@@ -116,8 +132,9 @@ def test_values_are_spelt_as_sacred_reads_them(value, word):
         ("algorithms: [{grid: {a: [1]}}]", "config: the name of a config is needed"),
         (BASE + "seeds: -1", "seeds=-1: a number of seeds, or a list"),
         (BASE + "seeds: [a]", "a number of seeds, or a list"),
-        (BASE + "seeds: 0", "0 runs"),
-        (BASE + "seeds: 20000", "10001 runs or more"),
+        (BASE + "seeds: 0", "no runs: `seeds` is empty"),
+        (BASE + "seeds: []", "no runs: `seeds` is empty"),
+        (BASE + "seeds: 20000", "more than 10000 runs"),
         (BASE + "settings: {seed: 1}", "seed is set by `seeds`"),
         (BASE + "settings: {label: a}", "label is set by the sweep"),
         (BASE + "settings: 3", "settings: `key: value` lines are needed"),
@@ -145,6 +162,7 @@ def test_mistakes_in_the_file_are_one_line(tmp_path, capsys, text, message):
             "did you mean 'matrix_game'",
         ),
         (BASE + "settings: {t_mx: 3}", "did you mean 't_max'"),
+        (BASE + "settings: {t_max: lots}", "run qmix-matrix_game-seed=0.*: t_max"),
         (BASE + "main: nowhere/main.py", "no such script"),
         (
             "algorithms: [cw_qmix]\nenvironments: [matrix_game]\nsettings: {alpha: 2}",
@@ -160,6 +178,14 @@ def test_what_the_runs_would_refuse_is_said_before_any_starts(
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and re.search(message, error)
     assert not (tmp_path / "results").exists()
+
+
+def test_an_engine_that_cannot_be_had_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "submitit", None)  # as if it were not installed
+    assert cli.main([file(tmp_path, BASE), "--engine", "slurm"]) == 2
+    assert "pymarl-wqmix[slurm]" in capsys.readouterr().err
+    assert os.listdir() == ["tiny.yaml"]
 
 
 def test_a_dry_run_prints_the_commands_that_are_left(tmp_path, monkeypatch, capsys):
@@ -342,7 +368,7 @@ def test_a_run_that_lives_on_without_its_worker_is_not_done_twice(
         beating(None)
         start(run, log)
 
-    engine.start, work._table.show = start_and_live_on, beating
+    engine.start, work.table.show = start_and_live_on, beating
     assert work.execute() == [] and engine.started == ["a"]
 
 
@@ -352,7 +378,7 @@ def test_a_run_that_an_earlier_sweep_left_alive_is_not_done_twice(
     write_run(tmp_path / "sacred" / "1", label="label-a", status="RUNNING")
     beating(None)
     work, engine = sweep(a=[])
-    work._table.show = beating
+    work.table.show = beating
     assert work.execute() == [] and engine.started == []
 
 
