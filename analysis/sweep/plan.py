@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+from wqmix.config import reading
 from wqmix.config.reading import (
     ReadingError,
     literal,
@@ -205,7 +206,7 @@ def flat(values: Any, where: str, prefix: str = "") -> Dict[str, Any]:
 
 
 def entries(values: Dict[str, Any], key: str) -> List[Dict[str, Any]]:
-    """Return the algorithms or environments: mappings with a `config` each."""
+    """Return the algorithms or environments: mappings with `config` and `content`."""
     listed = values.get(key)
     if isinstance(listed, str):
         listed = [listed]
@@ -217,7 +218,8 @@ def entries(values: Dict[str, Any], key: str) -> List[Dict[str, Any]]:
         known(entry, ENTRY_KEYS, f"{key}: ")
         if not isinstance(entry.get("config"), str) or not entry["config"]:
             raise ConfigError(f"{key}: config: the name of a config is needed")
-        found.append(entry)
+        digest = content(entry["config"], values.get("main"))
+        found.append({**entry, "content": digest})
     return found
 
 
@@ -281,7 +283,8 @@ def run(
 ) -> Run:
     """Return one run, with those of `apart` and `varied` that it sets in its name."""
     configs = [algorithm["config"], environment["config"]]
-    identity = [target, configs, list(map(content, configs)), seed, settings]
+    contents = [algorithm["content"], environment["content"]]
+    identity = [target, configs, contents, seed, settings]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     label, t_max = f"sweep-{digest[:16]}", settings.get("t_max")
     given = {"seed": seed, **settings, "label": label, **where}
@@ -299,8 +302,17 @@ def run(
     )
 
 
-def content(config: str) -> Optional[str]:
-    """Return a digest of what is in a config that is a file: it may change."""
+def content(config: str, main: Optional[str]) -> Optional[str]:
+    """Return a digest of what is in a config that is the user's file: it may change.
+
+    A name that we ship, or that the checkout of the script `main` has, is no such file,
+    even where one of that name is at hand: it may be the sweep's own.
+    """
+    shipped = [Path(reading.__file__).parent]
+    shipped += [Path(main).parent / "config"] if main else []
+    for folder, kind in itertools.product(shipped, ("algs", "envs")):
+        if stays_inside(config) and (folder / kind / f"{config}.yaml").is_file():
+            return None
     for path in (config, f"{config}.yaml"):
         if os.path.isfile(path):
             try:

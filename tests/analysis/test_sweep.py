@@ -92,6 +92,23 @@ def test_a_label_depends_on_what_is_asked_and_on_nothing_else(tmp_path, monkeypa
     assert plan.read(file(tmp_path, text)).runs[0].label != before
 
 
+def test_a_sweep_named_as_its_environment_may_change(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own, checkout = tmp_path / "matrix_game.yaml", tmp_path / "src" / "config" / "algs"
+    own.write_text(BASE)
+    first = plan.read(str(own)).runs[0].label
+    own.write_text(BASE + "seeds: 2\n")
+    assert plan.read(str(own)).runs[0].label == first
+    # Nor is a checkout's own config a file that happens to lie beside.
+    checkout.mkdir(parents=True)
+    (checkout / "theirs.yaml").touch()
+    text = "algorithms: [theirs]\nenvironments: [matrix_game]\nmain: src/main.py\n"
+    (tmp_path / "theirs.yaml").write_text(text)
+    first = plan.read("theirs.yaml").runs[0].label
+    (tmp_path / "theirs.yaml").write_text(text + "seeds: 2\n")
+    assert plan.read("theirs.yaml").runs[0].label == first
+
+
 def test_equal_runs_are_one(tmp_path):
     text = "algorithms: [qmix, qmix]\nenvironments: [matrix_game]\nseeds: [1, 1]\n"
     assert len(plan.read(file(tmp_path, text)).runs) == 1
