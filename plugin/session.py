@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import math
+import numbers
 import os
 import random
 import shutil
-import tempfile
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 from ..config.reading import literal
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, WQMixError
 from . import command_line, registration
-from .configs import ConfigFiles, read_yaml
+from .configs import ConfigFiles, read_yaml, temporary_folder
 from .hosts.embedded import EMBEDDED_ROOT, Embedded
 from .tables import Table
 
@@ -26,7 +27,9 @@ TEST = "test_"
 class Runner:
     """One experiment on the embedded host, in this process and without sacred.
 
-    Use it in a `with` block, or call `finish` in the end.
+    Use it in a `with` block, or call `finish` in the end; after that its methods raise
+    a `WQMixError`. Its random numbers are its own: what else draws some, other runners
+    among them, neither changes them nor is changed by them.
 
     Attributes:
         args: all settings, as the host and the learner read them.
@@ -38,16 +41,23 @@ class Runner:
 
     def __init__(self, argv: List[str]) -> None:
         host = _host_modules()
-        config = host["config"].load_config(host["config"].parse_command_line(argv))
-        config = host["validation"].validate(config)
         self._run, self._checkpoints = host["run"], host["utils.checkpoints"]
-        seed_everything(config["seed"])
+        self._random, self._own_random = host["utils.random_state"], None
+        self._is_finished = False
+        with self._at_work("get_runner"):
+            config = host["config"].load_config(host["config"].parse_command_line(argv))
+            config = host["validation"].validate(config)
+            seed_everything(config["seed"])
+            self._build(host, config)
+
+    def _build(self, host: Dict[str, Any], config: Dict[str, Any]) -> None:
         self._log = host["utils.logging"].get_logger()
         self.args = self._run.make_args(config, self._log, run_id="python")
         self._new_logger = host["utils.logging"].Logger
         self._logger = self._new_logger(self._log)
         self.stats: Stats = self._logger.stats
         self.best_path: Optional[str] = None
+        self._best = -math.inf
         self._temporary: Optional[str] = None
         make_runner = host["runners"].REGISTRY[self.args.runner]
         self._episodes = make_runner(args=self.args, logger=self._logger)
@@ -58,6 +68,23 @@ class Runner:
             self._run.load_checkpoint(*parts, self.learner)
         self._training = self._run.Training(*parts, self.buffer, self.learner)
 
+    @contextmanager
+    def _at_work(self, method: str) -> Iterator[None]:
+        """In the `with` block the global generators are in this runner's state."""
+        if self._is_finished:
+            raise WQMixError(f"{method}() after finish(): make another runner")
+        theirs = self._random.state_dict()
+        if self._own_random is not None:
+            self._random.load_state_dict(self._own_random)
+        try:
+            yield
+        except SystemExit as ended:  # what the learner makes of an error of ours
+            error = ended.__context__
+            raise (error if isinstance(error, WQMixError) else ended) from None
+        finally:
+            self._own_random = self._random.state_dict()
+            self._random.load_state_dict(theirs)
+
     # Training -------------------------------------------------------------------------
 
     def run(self) -> Stats:
@@ -66,7 +93,8 @@ class Runner:
         Returns:
             `stats`.
         """
-        self._training.run()
+        with self._at_work("run"):
+            self._training.run()
         return self.stats
 
     def benchmark(self, path: Optional[str] = None) -> Table:
@@ -77,25 +105,35 @@ class Runner:
 
         Returns:
             A row for each test.
+
+        Raises:
+            WQMixError: training is over, and none of its tests was kept.
         """
-        if path is None:
-            path = self._temporary = tempfile.mkdtemp(prefix="wqmix-best-")
-        best = -math.inf
+        with self._at_work("benchmark"):
+            if path is None:
+                self._temporary = self._temporary or str(temporary_folder())
+            self._keep_best(path or self._temporary)
+        return Table.of_stats(self.stats, TEST)
+
+    def _keep_best(self, path: str) -> None:
+        if self.best_path is None and self._episodes.t_env > self.args.t_max:
+            raise WQMixError(
+                "benchmark(): there are no more tests to choose from, t_max="
+                f"{self.args.t_max} is reached; call it instead of run()"
+            )
 
         def keep_if_best() -> None:
-            nonlocal best
             tested = self.stats[f"{TEST}return_mean"][-1][1]
-            if tested > best:
-                best, self.best_path = tested, self._save(path, keep=1)
+            if tested > self._best:
+                self._best, self.best_path = tested, self._save(path, keep=1)
 
         self._training.after_test = keep_if_best
         try:
-            self.run()
+            self._training.run()
         finally:
             self._training.after_test = None
         if self.best_path is not None:
             self.learner.load_models(self.best_path)
-        return Table.of_stats(self.stats, TEST)
 
     def evaluate(self, episodes: Optional[int] = None) -> Dict[str, float]:
         """Play test episodes; nothing is learned from them.
@@ -110,11 +148,11 @@ class Runner:
         runner, logger = self._episodes, self._new_logger(self._log)
         before = runner.logger, runner.test_episodes
         if episodes is not None:
-            rounds = max(1, math.ceil(episodes / runner.batch_size))
-            runner.test_episodes = rounds * runner.batch_size
+            runner.test_episodes = self._rollouts(episodes) * runner.batch_size
         runner.logger = logger
         try:
-            self._run.run_tests(runner)
+            with self._at_work("evaluate"):
+                self._run.run_tests(runner)
         finally:
             runner.logger, runner.test_episodes = before
         return {k[len(TEST) :]: pairs[-1][1] for k, pairs in logger.stats.items()}
@@ -123,24 +161,38 @@ class Runner:
         """Play episodes, and store and learn from them if asked to.
 
         Args:
-            episodes: a multiple of `batch_size_run`.
+            episodes: how many, rounded up to a multiple of `batch_size_run`.
 
         Returns:
             The environment steps made.
         """
         before = self._episodes.t_env
-        for _ in range(episodes // self.args.batch_size_run):
-            batch = self.rollout(test_mode=False)
-            if train:
-                self.buffer.insert_episode_batch(batch)
-                parts = (self.buffer, self.learner, self._episodes, self.episodes)
-                self._run.update(self.args, *parts)
-            self._training.episode += self.args.batch_size_run
+        rollouts = self._rollouts(episodes)
+        with self._at_work("play"):
+            for _ in range(rollouts):
+                self._play_once(train)
         return self._episodes.t_env - before
+
+    def _play_once(self, train: bool) -> None:
+        batch = self._episodes.run(test_mode=False)
+        if train:
+            self.buffer.insert_episode_batch(batch)
+            parts = (self.buffer, self.learner, self._episodes, self.episodes)
+            self._run.update(self.args, *parts)
+        self._training.episode += self.args.batch_size_run
 
     def rollout(self, test_mode: bool = True) -> Any:
         """Play `batch_size_run` episodes; return the host's EpisodeBatch of them."""
-        return self._episodes.run(test_mode=test_mode)
+        with self._at_work("rollout"):
+            return self._episodes.run(test_mode=test_mode)
+
+    def _rollouts(self, episodes: int) -> int:
+        """Return how many rollouts have at least so many episodes."""
+        is_whole = isinstance(episodes, numbers.Integral) and episodes is not True
+        if not is_whole or episodes < 1:
+            needed = "a whole number >= 1 is needed"
+            raise ConfigError(f"episodes is {episodes!r}: {needed}")
+        return math.ceil(episodes / self.args.batch_size_run)
 
     @property
     def episodes(self) -> int:
@@ -165,7 +217,8 @@ class Runner:
         Raises:
             CheckpointError: it cannot be written.
         """
-        return self._save(os.fspath(path), keep=0)
+        with self._at_work("save"):
+            return self._save(os.fspath(path), keep=0)
 
     def _save(self, path: str, keep: int) -> str:
         saves_buffer = self.args.save_buffer
@@ -189,7 +242,10 @@ class Runner:
             CheckpointError: it is missing, damaged, or of other networks; or the
                 host's own error that says so.
         """
-        path = os.fspath(path)
+        with self._at_work("load"):
+            self._load(os.fspath(path))
+
+    def _load(self, path: str) -> None:
         if not os.path.basename(os.path.abspath(path)).isdigit():
             step = self._checkpoints.nearest_step(path, 0)
             path = os.path.join(path, str(step))
@@ -202,6 +258,9 @@ class Runner:
 
     def finish(self) -> None:
         """Close the environments; remove what `benchmark` kept for itself."""
+        if self._is_finished:
+            return
+        self._is_finished = True
         self._episodes.close_env()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
@@ -306,5 +365,6 @@ def _word(key: str, value: Any) -> str:
 
 
 def _host_modules() -> Dict[str, Any]:
-    names = ("config validation run runners utils.logging utils.checkpoints").split()
+    names = "config validation run runners".split()
+    names += "utils.logging utils.checkpoints utils.random_state".split()
     return {name: importlib.import_module(f"wqmix.host.{name}") for name in names}

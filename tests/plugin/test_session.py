@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import random
 import sys
 from pathlib import Path
 
@@ -123,6 +124,72 @@ def test_a_broken_class_is_refused_before_training() -> None:
         runner(broken, "qmix")
 
 
+# Random numbers -----------------------------------------------------------------------
+
+SHARED = {"t_max": 40, "test_interval": 20, "test_nepisode": 2, "epsilon_finish": 1.0}
+
+
+def parts_of_a_run(made, between=lambda: None) -> list:
+    """What each kind of call of one runner gives, with other code in between."""
+    found = []
+    for call in (
+        lambda: made.rollout(test_mode=False)["actions"].flatten().tolist(),
+        lambda: made.play(10),
+        lambda: made.evaluate(4),
+        lambda: dict(made.run()),
+        lambda: torch.cat([p.flatten() for p in made.learner.params]).tolist(),
+    ):
+        between()
+        found.append(call())
+    return found
+
+
+@pytest.mark.parametrize("method", ["qmix", "cw_qmix"])
+def test_a_seed_gives_the_same_beside_others(method: str) -> None:
+    """Nothing that draws meanwhile, another runner among it, changes what it gives."""
+    with runner(method=method, **SHARED) as alone:
+        expected = parts_of_a_run(alone)
+    with runner(method=method, **SHARED) as made, runner(seed=2, **SHARED) as other:
+
+        def between() -> None:
+            np.random.rand(3)
+            torch.rand(3)
+            other.play(1)
+
+        assert parts_of_a_run(made, between) == expected
+    with runner(method=method, **{**SHARED, "seed": 2}) as second:
+        assert parts_of_a_run(second) != expected
+
+
+def test_the_user_s_random_numbers_stay_the_user_s() -> None:
+    def drawn(work) -> list:
+        random.seed(7)
+        np.random.seed(7)
+        torch.manual_seed(7)
+        work()
+        return [random.random(), np.random.rand(), torch.rand(1).item()]
+
+    def work() -> None:
+        with runner(**SHARED) as made:
+            made.play(9)
+            made.run()
+
+    assert drawn(work) == drawn(lambda: None)
+
+
+def test_what_was_saved_between_other_work_goes_on_exactly(tmp_path: Path) -> None:
+    """A checkpoint holds the runner's own random numbers, not the user's."""
+    settings = {"method": "qmix", "save_buffer": True, "epsilon_finish": 1.0}
+    with runner(t_max=20, **settings) as first:
+        first.run()
+        torch.manual_seed(99)
+        first.save(tmp_path)
+        expected = first.rollout(test_mode=False)["actions"]
+    place = {"checkpoint_path": str(tmp_path), "resume": True}
+    with runner(t_max=20, **settings, **place) as second:
+        assert torch.equal(second.rollout(test_mode=False)["actions"], expected)
+
+
 # Training and testing -----------------------------------------------------------------
 
 
@@ -162,6 +229,65 @@ def test_what_benchmark_keeps_for_itself_goes_in_the_end() -> None:
     assert path.is_dir()
     made.finish()
     assert not path.exists()
+
+
+def test_two_benchmarks_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with runner(t_max=5) as made:
+        made.benchmark()
+        first = made.best_path
+        made.benchmark()
+        assert made.best_path == first, "the best of all tests so far"
+    folders = [p for p in tmp_path.iterdir() if list(p.rglob("*.th"))]
+    assert folders == []
+
+
+def test_a_benchmark_that_comes_too_late_says_so() -> None:
+    with runner(t_max=5) as made:
+        made.run()
+        with pytest.raises(WQMixError, match=r"call it instead of run\(\)"):
+            made.benchmark()
+
+
+@pytest.mark.parametrize("method", ["play", "evaluate"])
+@pytest.mark.parametrize("episodes", [0, -1, 2.5, "5", True])
+def test_episodes_are_counted_in_whole_numbers(method: str, episodes: object) -> None:
+    with runner() as made, pytest.raises(ConfigError, match="whole number >= 1") as e:
+        getattr(made, method)(episodes)
+    assert repr(episodes) in str(e.value)
+
+
+def test_episodes_are_rounded_up_to_whole_rollouts() -> None:
+    with runner(Meet, "qmix", runner="vector", batch_size_run=4) as made:
+        assert (made.play(1), made.episodes) == (4 * 3, 4)
+        assert (made.play(5), made.episodes) == (8 * 3, 12)
+
+
+CALLS = {
+    "run": (),
+    "benchmark": (),
+    "evaluate": (1,),
+    "play": (1,),
+    "rollout": (),
+    "save": ("here",),
+    "load": ("here",),
+}
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_nothing_runs_after_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = runner(t_max=5)
+    made.run()
+    made.finish()
+    with pytest.raises(WQMixError, match=rf"{method}\(\) after finish\(\)"):
+        getattr(made, method)(*CALLS[method])
+    made.finish()  # once more does no harm
+    assert list(tmp_path.iterdir()) == [] and made.table()
 
 
 def test_evaluating_leaves_no_trace(tmp_path: Path) -> None:
@@ -204,6 +330,14 @@ def test_nothing_to_load_is_one_line(tmp_path: Path, missing: str) -> None:
     with runner() as made, pytest.raises(HostError) as error:
         made.load(str(tmp_path / missing))
     assert missing in str(error.value) and "\n" not in str(error.value)
+
+
+def test_another_network_s_checkpoint_is_one_line(tmp_path: Path) -> None:
+    with runner(rnn_hidden_dim=8) as made:
+        path = made.save(tmp_path)
+    with runner() as made, pytest.raises(WQMixError, match="another") as error:
+        made.load(path)
+    assert path in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
