@@ -10,25 +10,24 @@ import json
 from collections import defaultdict
 from typing import Any, Dict, Iterable, List, Tuple
 
-from .runs import Record
+from wqmix.storage.settings import ADDED, FREE
+
+from .runs import EMBEDDED, Record
 
 TASK_NAMES = ("map_name", "key", "env_id", "scenario")
 PREFIX = "wqmix_"  # of the embedded host's games in other hosts
 # What does not make an algorithm another one.
-NO_SETTINGS = frozenset(
-    "name env env_args seed label repeat_id t_max test_interval log_interval "
-    "runner_log_interval learner_log_interval save_model save_model_interval "
-    "keep_checkpoints save_buffer save_replay unique_token local_results_path "
-    "use_tensorboard checkpoint_path load_step evaluate resume auto_resume use_cuda "
-    "device buffer_cpu_only worker_timeout worker_restarts test_nepisode render "
-    "state_shape obs_shape n_agents n_actions env_info".split()
+NO_SETTINGS = FREE.union(
+    "name env env_args seed test_nepisode render state_shape obs_shape n_agents "
+    "n_actions env_info".split()
 )
 MOST_IN_A_NAME = 3
 
 
 def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:
     """Return each run's algorithm, each run's task, and remarks on the names."""
-    tasks = variants([task_of(r) for r in records], [task_settings(r) for r in records])
+    task_names = [task_of(record) for record in records]
+    tasks = variants(task_names, all_task_settings(records, task_names))
     names = [algorithm_of(record, records) for record in records]
     per_task = list(zip(names, tasks))
     settings = [algorithm_settings(record) for record in records]
@@ -51,10 +50,14 @@ def algorithm_of(record: Record, records: Iterable[Record]) -> str:
 
 
 def algorithm_settings(record: Record) -> Dict[str, Any]:
-    """Return the settings that make an algorithm another one."""
+    """Return the settings that make an algorithm another one.
+
+    Of the embedded host also those that it did not have yet, as it was then.
+    """
+    lacked = ADDED if record.host == EMBEDDED else {}
     return {
         key: value
-        for key, value in record.config.items()
+        for key, value in {**lacked, **record.config}.items()
         if key not in NO_SETTINGS and not key.startswith("wandb")
     }
 
@@ -75,10 +78,27 @@ def env_of(record: Record) -> str:
     return env[len(PREFIX) :] if env.startswith(PREFIX) else env
 
 
+def all_task_settings(records: List[Record], tasks: List[str]) -> List[Dict[str, Any]]:
+    """Return for each run the environment's arguments that make a task another one.
+
+    One that only some of a host's runs have is None for the others, as `{}` is: to be
+    without it is another task. Hosts have arguments of their own for the same task.
+    """
+    found = [task_settings(record) for record in records]
+    known: Dict[Any, Dict[str, None]] = defaultdict(dict)
+    for record, task, each in zip(records, tasks, found):
+        known[record.host, task].update(dict.fromkeys(each))
+    return [
+        {**known[record.host, task], **each}
+        for record, task, each in zip(records, tasks, found)
+    ]
+
+
 def task_settings(record: Record) -> Dict[str, Any]:
-    """Return the environment's arguments that make a task another one."""
+    """Return a run's own of them."""
     unused = {*TASK_NAMES, "game", "seed", "replay_dir", "replay_prefix"}
-    return {k: v for k, v in env_args_of(record).items() if k not in unused}
+    arguments = env_args_of(record).items()
+    return {k: None if v == {} else v for k, v in arguments if k not in unused}
 
 
 def env_args_of(record: Record) -> Dict[str, Any]:
@@ -112,7 +132,9 @@ def differing(keys: List[Any], settings: List[Dict[str, Any]]) -> Dict[Any, set]
 
 def with_settings(name: str, settings: Dict[str, Any], keys: List[str]) -> str:
     """Return `name alpha=0.1 …`."""
-    return " ".join([name, *(f"{k}={settings[k]}" for k in keys if k in settings)])
+    return " ".join(
+        [name, *(f"{k}={settings[k]}" for k in keys if settings.get(k) is not None)]
+    )
 
 
 def shortened(names: List[str]) -> List[str]:

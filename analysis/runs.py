@@ -18,6 +18,7 @@ from .folders import CONFIG, INFO, METRICS, RUN, read_mapping, run_folders
 from .salvage import read_json
 
 METRIC = "test_return_mean"
+EMBEDDED = "host"  # as its folder is called
 LARGEST_STEP, LARGEST_VALUE = 2.0**53, 1e150
 _CLOCK = re.compile(rb"^\[\w+ (\d\d):(\d\d):(\d\d)\]([^\n]*)", re.MULTILINE)
 _STEP = re.compile(rb"t_env:\s*(\d{1,15})")
@@ -31,6 +32,7 @@ class Record:
     Attributes:
         source: the name given to where it was found, or "".
         status: as sacred has it, or "unknown".
+        host: `EMBEDDED`, or the checkout's folder: `epymarl`; "" if nothing tells.
         steps, values: of the metric, ascending and finite.
         seconds: since the run's start at each of `steps`; None if nothing tells.
         clock: where `seconds` are from.
@@ -46,6 +48,7 @@ class Record:
     values: np.ndarray
     seconds: Optional[np.ndarray] = None
     clock: str = ""
+    host: str = ""
     metrics: List[str] = field(default_factory=list)
     remarks: List[str] = field(default_factory=list)
 
@@ -105,6 +108,7 @@ def read_run(folder: Path, source: str, metric: str) -> Record:
         config,
         np.array([]),
         np.array([]),
+        host=_host(facts),
     )
     if not config:
         record.remarks.append("config.json cannot be read")
@@ -119,6 +123,14 @@ def read_run(folder: Path, source: str, metric: str) -> Record:
     if len(record.steps):
         _set_clock(record, facts, moments[kept] if len(moments) else moments)
     return record
+
+
+def _host(facts: Dict[str, Any]) -> str:
+    """Which host it was, by the folder of its main: `…/wqmix/host`, `epymarl/src`."""
+    experiment = facts.get("experiment")
+    base = experiment.get("base_dir") if isinstance(experiment, dict) else None
+    parts = re.split(r"[/\\]", base) if isinstance(base, str) else []
+    return EMBEDDED if parts[-1:] == [EMBEDDED] else "".join(parts[-2:-1])
 
 
 def _table(path: Path, record: Record) -> Dict[str, Any]:

@@ -9,20 +9,10 @@ import numpy
 import torch
 
 from . import Refused
+from .settings import ADDED, FREE
 
 NAME = "manifest.json"
 FORMAT = 1
-# Settings that a run may change and still be the same run: how long it is, when it
-# reports and saves, where its files and its tensors lie.
-FREE = frozenset(
-    "t_max test_interval log_interval runner_log_interval learner_log_interval "
-    "save_model save_model_interval keep_checkpoints save_buffer "
-    "name label repeat_id unique_token local_results_path use_tensorboard "
-    "checkpoint_path load_step evaluate save_replay resume auto_resume "
-    "use_cuda device buffer_cpu_only worker_timeout worker_restarts".split()
-)
-# Settings that older runs lack, and what they did.
-ADDED = {"optimizer": "rmsprop", "episodes_per_update": 1}
 
 
 def write(folder, facts):

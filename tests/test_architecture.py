@@ -32,7 +32,7 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
     ),
     "theory": ({"config"}, {"numpy", "scipy", "matplotlib"}),
     "analysis": (
-        {"src", "host", "theory", "config"},
+        {"src", "host", "theory", "config", "storage"},
         {
             *("torch", "numpy", "matplotlib", "tqdm", "yaml"),
             *("rliable", "ray", "submitit"),

@@ -15,6 +15,7 @@ def write_run(
     status="COMPLETED",
     metrics=None,
     env_args=None,
+    base_dir="/site-packages/wqmix/host",
     **config,
 ):
     """Write config.json, run.json, info.json and metrics.json; return the folder."""
@@ -29,6 +30,7 @@ def write_run(
         **config,
     }
     facts = {
+        "experiment": {"base_dir": base_dir},
         "status": status,
         "start_time": "2026-01-01T10:00:00.000000",
         "stop_time": "2026-01-01T12:00:00.000000",

@@ -179,6 +179,35 @@ def test_tasks_by_their_arguments(tmp_path):
     ]
 
 
+def test_an_argument_that_only_some_runs_have_makes_another_task(tmp_path):
+    """SMAX's rewards came to be scaled: 2 and 20 of them are not the same return."""
+    for number, more in enumerate(({}, {"options": {}}, {"reward_scale": 10})):
+        write_run(tmp_path / str(number), task="2s3z", env_args=more, seed=number)
+    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    assert [task for _, task in names] == ["2s3z", "2s3z", "2s3z reward_scale=10"]
+
+
+def test_hosts_have_arguments_of_their_own_for_the_same_task(tmp_path):
+    more = {"common_reward": True}
+    write_run(tmp_path / "1", env_args=more, base_dir="/a/main/host", seed=1)
+    write_run(tmp_path / "2", env_args=more, base_dir="/b/wqmix/host", seed=2)
+    write_run(tmp_path / "3", base_dir="/hosts/epymarl/src", seed=3)
+    write_run(tmp_path / "4", base_dir="C:\\hosts\\epymarl\\src", seed=4)
+    records = read_all([str(tmp_path)], METRIC)
+    assert [record.host for record in records] == ["host", "host", *2 * ["epymarl"]]
+    assert {task for _, task in names_of(records)[0]} == {"3s5z"}
+
+
+def test_a_setting_that_came_later_was_as_it_had_always_been(tmp_path):
+    """Before `episodes_per_update` each episode had its update."""
+    for number, updates in enumerate((None, 1, 4)):
+        more = {} if updates is None else {"episodes_per_update": updates}
+        write_run(tmp_path / str(number), seed=number, **more)
+    names, remarks = names_of(read_all([str(tmp_path)], METRIC))
+    one, four = "qmix episodes_per_update=1", "qmix episodes_per_update=4"
+    assert [name for name, _ in names] == [one, one, four] and not remarks
+
+
 def test_our_environment_is_the_same_task_in_another_host(tmp_path):
     here = {"key": "simple_spread_v3", "time_limit": 25}
     write_run(tmp_path / "1", env="mpe", env_args={**here, "map_name": None}, seed=1)
