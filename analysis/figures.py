@@ -49,6 +49,11 @@ def title_of(method: str) -> str:
     return TITLES.get(method, method)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 run`, `2 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def write_rows(path: Path, rows: List[Dict[str, Any]]) -> None:
     """Write dictionaries of equal keys as CSV."""
     with open(path, "w", newline="", encoding="utf-8") as file:

@@ -22,6 +22,52 @@ NO_SETTINGS = FREE.union(
     "n_actions env_info".split()
 )
 MOST_IN_A_NAME = 3
+COMPLETED = "COMPLETED"
+
+
+def grouped(
+    records: List[Record],
+) -> Tuple[Dict[Tuple[str, str], List[Record]], List[str], List[str]]:
+    """Return the runs of each algorithm and task, one for each seed.
+
+    Returns:
+        The runs, remarks on whole groups, and remarks on runs that are left out.
+    """
+    algorithms, tasks, remarks = name_all(records)
+    found: Dict[Tuple[str, str], List[Record]] = defaultdict(list)
+    for record, algorithm, task in zip(records, algorithms, tasks):
+        found[algorithm, task].append(record)
+    groups, left_out = {}, []
+    for (algorithm, task), runs in sorted(found.items()):
+        kept, said = one_for_each_seed(runs, f"{algorithm} on {task}")
+        groups[algorithm, task] = kept
+        left_out += said
+    return groups, remarks, left_out
+
+
+def one_for_each_seed(
+    records: List[Record], name: str
+) -> Tuple[List[Record], List[str]]:
+    """Keep one run for each seed: the completed one, or that which came furthest."""
+    best: Dict[object, Record] = {}
+    remarks = []
+    for number, record in enumerate(records):
+        key = ("seed", record.seed) if record.seed is not None else ("run", number)
+        other = best.get(key)
+        best[key] = record if other is None else max(other, record, key=merit)
+        if other is not None:
+            left = other if best[key] is record else record
+            kept = best[key].folder
+            remarks.append(
+                f"{left.folder}: left out, {kept} is the same ({name}, seed "
+                f"{record.seed}) and {best[key].status}, to step {best[key].end:,}"
+            )
+    return sorted(best.values(), key=lambda r: (r.seed is None, r.seed)), remarks
+
+
+def merit(record: Record) -> Tuple[bool, int]:
+    """Return by what one of several equal runs is chosen."""
+    return record.status == COMPLETED, record.end
 
 
 def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:

@@ -4,7 +4,8 @@ wqmix plot results/sacred
 wqmix plot results/sacred/3 --metric loss
 wqmix plot results/sacred --out curve.png       (needs the extra `plots`)
 
-A line for each algorithm and task: the median of its runs.
+A line for each algorithm and task: the median of its runs, one for each seed. Where
+some of them have ended it is of those that go on, and thin in a PNG.
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import List, Sequence, Tuple
 
 import numpy as np
 
 from wqmix.config.reading import one_line
 from wqmix.errors import ConfigError, WQMixError
 
-from .groups import name_all
+from .compare.statistics import on_one_axis
+from .figures import counted
+from .groups import grouped
 from .runs import METRIC, Record, read_all
 
 MARKS = "ox+*#%@&abcdefghijklmnpqrstuvwyz"
 ROWS = 20
-Line = Tuple[str, np.ndarray, np.ndarray]
+POINTS = 801  # of a line: about one for each pixel
+Line = Tuple[str, np.ndarray, np.ndarray, int]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -58,33 +61,41 @@ def main(argv: Sequence[str]) -> int:
 
 
 def medians(records: List[Record]) -> List[Line]:
-    """Return a line for each algorithm and task: name, steps, median of its runs.
+    """Return a line for each algorithm and task.
 
-    Each point is of the runs that had come so far.
+    Returns:
+        Its name, steps, the median of its runs, and in how many of these points all of
+        the runs are.
     """
-    measured = [record for record in records if len(record.steps)]
-    groups: Dict[Any, List[Record]] = defaultdict(list)
-    for record, algorithm, task in zip(measured, *name_all(measured)[:2]):
-        groups[algorithm, task].append(record)
+    groups, remarks, left_out = grouped([each for each in records if len(each.steps)])
+    if left_out:
+        what = counted(len(left_out), "run")
+        remarks.append(f"{what} left out: one counts for each seed (see wqmix compare)")
+    for remark in remarks:
+        print(f"note: {one_line(remark)}", file=sys.stderr)
     lines = []
-    for (algorithm, task), runs in sorted(groups.items()):
-        steps = np.unique(np.concatenate([run.steps for run in runs]))
-        rows = [np.interp(steps, run.steps, run.values, np.nan, np.nan) for run in runs]
-        kept = ~np.isnan(rows).all(axis=0)
-        name = f"{algorithm}, {task} ({len(runs)} runs)"
-        lines.append((name, steps[kept], np.nanmedian(np.array(rows)[:, kept], axis=0)))
+    for (algorithm, task), runs in groups.items():
+        axes = [run.steps.astype(float) for run in runs]
+        columns = [run.values for run in runs]
+        steps, rows, is_there = on_one_axis(axes, columns, POINTS)
+        middle = np.nanmedian(np.where(is_there, rows, np.nan), axis=0)
+        full = int(is_there.all(axis=0).sum())
+        name = f"{algorithm}, {task} ({counted(len(runs), 'run')}"
+        if full < len(steps):
+            name += f", fewer after step {min(run.end for run in runs):,}"
+        lines.append((f"{name})", steps, middle, full))
     return lines
 
 
 def text(lines: List[Line], metric: str, columns: int) -> str:
     """Return the lines as characters."""
     width = max(20, columns - 12)
-    low = min(float(values.min()) for _, _, values in lines)
-    high = max(float(values.max()) for _, _, values in lines)
-    end = max(int(steps[-1]) for _, steps, _ in lines)
+    low = min(float(values.min()) for _, _, values, _ in lines)
+    high = max(float(values.max()) for _, _, values, _ in lines)
+    end = max(int(steps[-1]) for _, steps, _, _ in lines)
     span = high - low or 1.0
     grid = [[" "] * width for _ in range(ROWS)]
-    for mark, (_, steps, values) in zip(MARKS * len(lines), lines):
+    for mark, (_, steps, values, _) in zip(MARKS * len(lines), lines):
         at = np.arange(width) * end / max(1, width - 1)
         inside = (at >= steps[0]) & (at <= steps[-1])
         inside |= np.isin(np.arange(width), (steps * (width - 1) / max(1, end)).round())
@@ -95,9 +106,7 @@ def text(lines: List[Line], metric: str, columns: int) -> str:
     labels = {0: f"{high:.4g}", ROWS - 1: f"{low:.4g}"}
     body = [f"{labels.get(i, ''):>10} |{''.join(row)}" for i, row in enumerate(grid)]
     foot = f"{'':>11}0{end:>{width - 1},} steps"
-    names = [
-        f"  {mark} {name}" for mark, (name, _, _) in zip(MARKS * len(lines), lines)
-    ]
+    names = [f"  {mark} {name}" for mark, (name, *_) in zip(MARKS * len(lines), lines)]
     return "\n".join([metric, *body, f"{'':>11}{'-' * width}", foot, *names])
 
 
@@ -115,8 +124,10 @@ def draw(lines: List[Line], metric: str, path: Path) -> None:
         what = "wqmix plot --out needs more: pip install 'pymarl-wqmix[plots]'"
         raise ConfigError(what) from None
     figure, axis = pyplot.subplots(figsize=(7.5, 4.5), layout="constrained")
-    for name, steps, values in lines:
-        axis.plot(steps, values, label=name)
+    for name, steps, values, full in lines:
+        (line,) = axis.plot(steps[:full], values[:full], label=name)
+        rest = slice(full - 1, None)
+        axis.plot(steps[rest], values[rest], color=line.get_color(), lw=0.8, alpha=0.7)
     axis.set_xlabel("environment steps")
     axis.set_ylabel(metric)
     axis.spines[["top", "right"]].set_visible(False)

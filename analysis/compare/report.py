@@ -7,8 +7,9 @@ import datetime
 import html
 from typing import Any, Dict, List
 
+from ..groups import COMPLETED
 from .drawing import title_of
-from .scores import COMPLETED, Comparison
+from .scores import Comparison
 from .statistics import REPETITIONS
 from .tables import best_of, latex, rounded
 

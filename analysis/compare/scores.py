@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
 from ..figures import TITLES
-from ..groups import name_all
+from ..groups import grouped
 from ..runs import Record
 
 NEARLY = 0.95  # of the horizon: so far a run must have come for a final score
 LATE = 1.02  # test times vary a little from run to run
-COMPLETED = "COMPLETED"
 Range = Tuple[float, float]
 
 
@@ -110,18 +108,12 @@ def compare(
     """
     on_runs = told(records)
     measured = [record for record in records if len(record.steps)]
-    algorithms, tasks, remarks = name_all(measured)
+    found, remarks, left_out = grouped(measured)
+    on_runs += left_out
     if len(measured) < len(records):
         empty = len(records) - len(measured)
         remarks.append(f"{empty} of {len(records)} runs are without a value: left out")
-    by_group: Dict[Tuple[str, str], List[Record]] = defaultdict(list)
-    for record, algorithm, task in zip(measured, algorithms, tasks):
-        by_group[algorithm, task].append(record)
-    groups = {}
-    for (algorithm, task), found in sorted(by_group.items()):
-        runs, said = one_for_each_seed(found, f"{algorithm} on {task}")
-        groups[algorithm, task] = Group(algorithm, task, runs)
-        on_runs += said
+    groups = {key: Group(*key, runs) for key, runs in found.items()}
     comparison = Comparison(metric, groups, {}, {}, remarks, on_runs, last)
     for task in comparison.tasks:
         score(comparison, task)
@@ -147,31 +139,6 @@ def told(records: List[Record]) -> List[str]:
     empty = [record for record in records if not len(record.steps)]
     remarks += [f"{r.folder}: without a value ({r.status}), left out" for r in empty]
     return remarks
-
-
-def one_for_each_seed(
-    records: List[Record], name: str
-) -> Tuple[List[Record], List[str]]:
-    """Keep one run for each seed: the completed one, or that which came furthest."""
-    best: Dict[object, Record] = {}
-    remarks = []
-    for number, record in enumerate(records):
-        key = ("seed", record.seed) if record.seed is not None else ("run", number)
-        other = best.get(key)
-        best[key] = record if other is None else max(other, record, key=merit)
-        if other is not None:
-            left = other if best[key] is record else record
-            kept = best[key].folder
-            remarks.append(
-                f"{left.folder}: left out, {kept} is the same ({name}, seed "
-                f"{record.seed}) and {best[key].status}, to step {best[key].end:,}"
-            )
-    return sorted(best.values(), key=lambda r: (r.seed is None, r.seed)), remarks
-
-
-def merit(record: Record) -> Tuple[bool, int]:
-    """Return by what one of several equal runs is chosen."""
-    return record.status == COMPLETED, record.end
 
 
 def score(comparison: Comparison, task: str) -> None:

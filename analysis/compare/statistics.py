@@ -184,28 +184,37 @@ def curves(
 
 
 def curve(axes: List[np.ndarray], values: List[np.ndarray]) -> Curve:
-    """Return a group's curve on a common axis, and how many runs are in each point.
-
-    Between two tests a run is taken to be on the line between them. It counts up to
-    its own end, and less than a point of the axis beyond: test times vary a little.
-
-    Args:
-        axes: for each run, ascending; steps or hours.
-        values: for each run.
-    """
-    ends = np.array([axis[-1] for axis in axes])
-    first = max(axis[0] for axis in axes if axis[0] <= ends.min())
-    grid = np.unique(np.linspace(first, ends.max(), POINTS))
-    rows = np.stack([np.interp(grid, x, y) for x, y in zip(axes, values)])
-    ends += (ends.max() - first) / (POINTS - 1)
-    is_there = grid[None, :] < ends[:, None]
-    is_there[:, 0] = True
+    """Return a group's curve on a common axis, and how many runs are in each point."""
+    grid, rows, is_there = on_one_axis(axes, values, POINTS)
     count = is_there.sum(axis=0)
     parts = []
     for start, stop in stretches(count):
         parts.append(bootstrap([rows[is_there[:, start], start:stop]]))
     interval = tuple(np.concatenate(column) for column in zip(*parts))
     return grid, interval, count  # type: ignore[return-value]
+
+
+def on_one_axis(
+    axes: List[np.ndarray], values: List[np.ndarray], points: int
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a common axis, the runs' values there, and where each of them is.
+
+    Between two tests a run is taken to be on the line between them. It counts up to
+    its own end, and a little (one part in 80) beyond: test times vary.
+
+    Args:
+        axes: for each run, ascending; steps or hours.
+        values: for each run.
+        points: how many the axis has.
+    """
+    ends = np.array([axis[-1] for axis in axes])
+    first = max(axis[0] for axis in axes if axis[0] <= ends.min())
+    grid = np.unique(np.linspace(first, ends.max(), points))
+    rows = np.stack([np.interp(grid, x, y) for x, y in zip(axes, values)])
+    ends += (ends.max() - first) / (POINTS - 1)
+    is_there = grid[None, :] < ends[:, None]
+    is_there[:, 0] = True
+    return grid, rows, is_there
 
 
 def stretches(count: np.ndarray) -> List[Tuple[int, int]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from wqmix.analysis import plot
 from wqmix.analysis.runs import read_all
 
 from .folders_of_runs import write_run
+
+METRIC = "test_return_mean"
 
 
 def test_a_rising_line_rises(tmp_path, capsys):
@@ -21,17 +25,40 @@ def test_a_rising_line_rises(tmp_path, capsys):
         for column in range(len(rows[0].rstrip()))
     ]
     assert heights == sorted(heights, reverse=True)
-    assert lines[-1] == "  o qmix, 3s5z (1 runs)"
+    assert lines[-1] == "  o qmix, 3s5z (1 run)"
     assert "1,000 steps" in lines[-2]
+
+
+def line_of(folder):
+    ((name, steps, values, full),) = plot.medians(read_all([str(folder)], METRIC))
+    return name, np.interp([0, 50, 100, 150, 200], steps, values), steps[full - 1]
 
 
 def test_the_median_is_of_the_runs_that_came_so_far(tmp_path):
     for seed, top in enumerate((10.0, 20.0, 60.0)):
         end = 200 if seed == 2 else 100
         write_run(tmp_path / str(seed), seed=seed, values=(0, top), steps=(0, end))
-    ((_, steps, values),) = plot.medians(read_all([str(tmp_path)], "test_return_mean"))
-    assert steps.tolist() == [0, 100, 200]
-    assert values.tolist() == [0, 20, 60]  # of 10, 20, 30; then of 60 alone
+    name, values, last = line_of(tmp_path)
+    assert values.tolist() == [0, 10, 20, 45, 60]  # of 10, 20, 30; then of 60 alone
+    assert 100 <= last < 103  # up to there all three: thick
+    assert name == "qmix, 3s5z (3 runs, fewer after step 100)"
+
+
+def test_ends_that_differ_a_little_are_no_cliff(tmp_path):
+    """As the last test's step does, from run to run."""
+    for seed, end in enumerate((199, 200, 198)):
+        write_run(tmp_path / str(seed), seed=seed, values=(5, seed), steps=(0, end))
+    name, values, last = line_of(tmp_path)
+    assert values[-1] == 1 and last == 200 and name == "qmix, 3s5z (3 runs)"
+
+
+def test_interrupted_runs_of_a_seed_that_was_completed_do_not_count(tmp_path, capsys):
+    write_run(tmp_path / "1", values=(0, 90), steps=(0, 100), status="INTERRUPTED")
+    write_run(tmp_path / "2", values=(0, 90), steps=(0, 150), status="FAILED")
+    write_run(tmp_path / "3", values=(0, 10), steps=(0, 200))
+    name, values, _ = line_of(tmp_path)
+    assert (name, values[-1]) == ("qmix, 3s5z (1 run)", 10)
+    assert "note: 2 runs left out: one counts for each seed" in capsys.readouterr().err
 
 
 def test_one_value_and_a_flat_line(tmp_path, capsys):
