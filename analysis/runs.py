@@ -34,7 +34,8 @@ class Record:
         status: as sacred has it, or "unknown".
         host: `EMBEDDED`, or the checkout's folder: `epymarl`; "" if nothing tells.
         steps, values: of the metric, ascending and finite.
-        seconds: since the run's start at each of `steps`; None if nothing tells.
+        seconds: since the run's start at each of `steps`; None if nothing tells, or it
+            was resumed: its clock is of the last session, its steps of all.
         clock: where `seconds` are from.
         metrics: the names of all that the run recorded.
         remarks: what a reader of the results should know.
@@ -57,6 +58,11 @@ class Record:
         """Return the seed, where one is recorded."""
         seed = self.config.get("seed")
         return seed if isinstance(seed, int) else None
+
+    @property
+    def is_resumed(self) -> bool:
+        """Return whether it goes on from another run, with that one's values."""
+        return self.config.get("resume") is True
 
     @property
     def end(self) -> int:
@@ -120,7 +126,7 @@ def read_run(folder: Path, source: str, metric: str) -> Record:
     steps, values, moments = max(columns, key=lambda each: len(each[0]))
     kept = _clean(steps, values, record)
     record.steps, record.values = steps[kept].astype(np.int64), values[kept]
-    if len(record.steps):
+    if len(record.steps) and not record.is_resumed:
         _set_clock(record, facts, moments[kept] if len(moments) else moments)
     return record
 
@@ -214,7 +220,7 @@ def _set_clock(record: Record, facts: Dict[str, Any], moments: np.ndarray) -> No
         record.clock = "time stamps"
         return
     steps, seconds = _of_log(record.folder / "cout.txt")
-    if len(steps) > 1:
+    if len(steps) > 2:  # the start and two more
         record.seconds = np.interp(record.steps, steps, seconds)
         record.clock = "log"
     elif np.isfinite(stop - start) and stop > start:
@@ -237,16 +243,17 @@ def _of_log(path: Path) -> Tuple[np.ndarray, np.ndarray]:
         text = read_bytes(path, 200_000_000)
     except ReadingError:
         return np.array([]), np.array([])
-    found: Dict[int, float] = {}
+    found = {0: 0.0}
     first = last = None
     days = 0
     for hours, minutes, seconds, rest in _CLOCK.findall(text):
         now = int(hours) * 3600 + int(minutes) * 60 + int(seconds) + days * _DAY
-        if last is not None and now < last:  # past midnight
+        if last is not None and now < last - _DAY / 2:  # past midnight
             days, now = days + 1, now + _DAY
-        first, last = now if first is None else first, now
+        last = now if last is None else max(last, now)  # a clock may be set back
+        first = last if first is None else first
         step = _STEP.search(rest)
         if step is not None:
-            found.setdefault(int(step.group(1)), float(now - first))
+            found.setdefault(int(step.group(1)), float(last - first))
     steps = sorted(found)
     return np.array(steps, dtype=float), np.array([found[step] for step in steps])

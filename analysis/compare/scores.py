@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-from ..figures import TITLES
+from ..figures import TITLES, counted
 from ..groups import grouped
 from ..runs import Record
 
@@ -118,7 +118,7 @@ def compare(
     for task in comparison.tasks:
         score(comparison, task)
         comparison.ranges[task] = range_of(comparison, task, ranges or {})
-    remarks += told_of_early_ends(comparison)
+    remarks += told_of_early_ends(comparison) + told_of_kept_runs(comparison)
     return comparison
 
 
@@ -131,6 +131,14 @@ def told_of_early_ends(comparison: Comparison) -> List[str]:
     where = ", ".join(f"{task}: {n}" for task, n in early.items() if n)
     remark = "runs that ended before the step at which final scores are taken, and have"
     return [f"{remark} none: {where}"] if where else []
+
+
+def told_of_kept_runs(comparison: Comparison) -> List[str]:
+    """Return remarks on what many of the compared runs have in common."""
+    runs = [run for group in comparison.groups.values() for run in group.runs]
+    resumed = sum(run.is_resumed for run in runs)
+    what = f"{counted(resumed, 'resumed run')} without a clock: not in the curves over"
+    return [f"{what} hours"] if resumed else []
 
 
 def told(records: List[Record]) -> List[str]:

@@ -61,6 +61,16 @@ def test_of_equal_runs_the_completed_one_counts(tmp_path):
     assert "1: left out" in said and "is the same (qmix on 3s5z, seed 1)" in said
 
 
+def test_resumed_runs_are_not_in_the_curves_over_hours(tmp_path):
+    write_run(tmp_path / "1", seed=1, resume=True)
+    write_run(tmp_path / "2", seed=2)
+    found = comparison(tmp_path)
+    (remark,) = found.remarks
+    assert remark.startswith("1 resumed run without a clock")
+    (curve,) = statistics.curves(found, statistics.by_hours).values()
+    assert set(curve[2]) == {1}
+
+
 def test_runs_without_a_seed_are_all_different(tmp_path):
     for number in (1, 2):
         write_run(tmp_path / str(number), seed=None)

@@ -103,7 +103,37 @@ def test_time_from_the_console_past_midnight(tmp_path):
         "[INFO 00:00:30] my_main t_env: 200 / 400\n"
     )
     record = read_run(folder, "", METRIC)
-    assert record.clock == "log" and record.seconds.tolist() == [30, 90]
+    assert record.clock == "log" and record.seconds.tolist() == [0, 90]
+
+
+def test_time_before_the_console_s_first_step(tmp_path):
+    """It goes by from the start on: the first line was written after 40 seconds."""
+    folder = write_run(tmp_path / "1", values=[1] * 4, steps=(0, 50, 100, 200))
+    (folder / "cout.txt").write_text(
+        "[INFO 10:00:00] my_main Beginning training\n"
+        "[INFO 10:00:40] my_main t_env: 100 / 400\n"
+        "[INFO 10:01:00] my_main t_env: 200 / 400\n"
+    )
+    assert read_run(folder, "", METRIC).seconds.tolist() == [0, 20, 40, 60]
+
+
+def test_a_clock_that_is_set_back_is_no_midnight(tmp_path):
+    folder = write_run(tmp_path / "1", values=[1] * 4, steps=(0, 100, 200, 300))
+    (folder / "cout.txt").write_text(
+        "[INFO 23:00:00] my_main Beginning training\n"
+        "[INFO 23:10:00] my_main t_env: 100 / 400\n"
+        "[INFO 23:00:30] my_main t_env: 200 / 400\n"
+        "[INFO 00:10:00] my_main t_env: 300 / 400\n"
+    )
+    assert read_run(folder, "", METRIC).seconds.tolist() == [0, 600, 600, 4200]
+
+
+@pytest.mark.parametrize("log", ["", "[INFO 10:00:00] t_env: 90\n[INFO 10:01:00] x\n"])
+def test_a_resumed_run_has_no_clock(tmp_path, log):
+    """It has the values of all sessions, and the times of the last alone."""
+    folder = write_run(tmp_path / "1", resume=True)
+    (folder / "cout.txt").write_text(log)
+    assert read_run(folder, "", METRIC).seconds is None
 
 
 def test_time_from_start_and_end(tmp_path):
