@@ -90,8 +90,8 @@ def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:
 
 def algorithm_of(record: Record, records: Iterable[Record]) -> str:
     """Return the algorithm's name, with its source's if several have it."""
-    name = str(record.config.get("name", "unknown"))
-    sources = {r.source for r in records if str(r.config.get("name")) == name}
+    name = record.config["name"]
+    sources = {r.source for r in records if r.config["name"] == name}
     return f"{name} ({record.source})" if len(sources) > 1 and record.source else name
 
 
@@ -120,7 +120,7 @@ def task_of(record: Record) -> str:
 
 def env_of(record: Record) -> str:
     """Return the environment's name, the same in every host."""
-    env = str(record.config.get("env", "unknown"))
+    env: str = record.config["env"]
     return env[len(PREFIX) :] if env.startswith(PREFIX) else env
 
 

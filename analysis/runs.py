@@ -14,7 +14,7 @@ import numpy as np
 from wqmix.config.reading import ReadingError, read_bytes
 from wqmix.errors import ConfigError, nearest
 
-from .folders import CONFIG, INFO, METRICS, RUN, read_mapping, run_folders
+from .folders import CONFIG, INFO, METRICS, RUN, run_folders
 from .salvage import read_json
 
 METRIC = "test_return_mean"
@@ -87,6 +87,10 @@ def read_all(places: Sequence[str], metric: str) -> List[Record]:
     unique = {record.folder.resolve(): record for record in records}
     if not any(len(record.steps) for record in records):
         names = sorted({name for record in records for name in record.metrics})
+        if metric in names:
+            told = (f"{r.folder}: {said}" for r in records for said in r.remarks)
+            why = next(told, "it is empty")
+            raise ConfigError(f"no run has a {metric!r} that counts ({why})")
         offer = ", ".join(names) or "nothing"
         raise ConfigError(
             f"none of {len(records)} runs has {metric!r}; recorded: {offer}"
@@ -105,7 +109,10 @@ def split(place: str) -> Tuple[str, Path]:
 
 def read_run(folder: Path, source: str, metric: str) -> Record:
     """Read one run, or what is left of it."""
-    facts, config = read_mapping(folder / RUN), read_mapping(folder / CONFIG)
+    remarks: List[str] = []
+    facts, config, table, info = (
+        _table(folder / name, remarks) for name in (RUN, CONFIG, METRICS, INFO)
+    )
     status = facts.get("status")
     record = Record(
         folder,
@@ -115,14 +122,13 @@ def read_run(folder: Path, source: str, metric: str) -> Record:
         np.array([]),
         np.array([]),
         host=_host(facts),
+        metrics=sorted({*table, *(key for key in info if f"{key}_T" in info)}),
+        remarks=remarks,
     )
-    if not config:
-        record.remarks.append("config.json cannot be read")
-    tables = {name: _table(folder / name, record) for name in (METRICS, INFO)}
-    columns = _of_metrics(tables[METRICS], metric), _of_info(tables[INFO], metric)
-    record.metrics = sorted(
-        {*tables[METRICS], *(key for key in tables[INFO] if f"{key}_T" in tables[INFO])}
-    )
+    if not all(isinstance(config.get(key), str) for key in ("name", "env")):
+        remarks.append(f"{CONFIG} does not tell the algorithm and the environment")
+        return record
+    columns = _of_metrics(table, metric), _of_info(info, metric)
     steps, values, moments = max(columns, key=lambda each: len(each[0]))
     kept = _clean(steps, values, record)
     record.steps, record.values = steps[kept].astype(np.int64), values[kept]
@@ -139,16 +145,16 @@ def _host(facts: Dict[str, Any]) -> str:
     return EMBEDDED if parts[-1:] == [EMBEDDED] else "".join(parts[-2:-1])
 
 
-def _table(path: Path, record: Record) -> Dict[str, Any]:
+def _table(path: Path, remarks: List[str]) -> Dict[str, Any]:
     if not path.exists():
         return {}
     try:
         found, is_whole = read_json(path)
     except ReadingError as error:
-        record.remarks.append(f"{path.name} cannot be read ({error})")
+        remarks.append(f"{path.name} cannot be read ({error})")
         return {}
     if not is_whole:
-        record.remarks.append(f"{path.name} is cut off: what is whole in it was read")
+        remarks.append(f"{path.name} is cut off: what is whole in it was read")
     return found if isinstance(found, dict) else {}
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
 from ..figures import TITLES, counted
-from ..groups import grouped
+from ..groups import COMPLETED, grouped
 from ..runs import Record
 
 NEARLY = 0.95  # of the horizon: so far a run must have come for a final score
@@ -112,7 +113,10 @@ def compare(
     on_runs += left_out
     if len(measured) < len(records):
         empty = len(records) - len(measured)
-        remarks.append(f"{empty} of {len(records)} runs are without a value: left out")
+        remarks.append(
+            f"{empty} of {counted(len(records), 'run')} without a value that counts: "
+            "left out"
+        )
     groups = {key: Group(*key, runs) for key, runs in found.items()}
     comparison = Comparison(metric, groups, {}, {}, remarks, on_runs, last)
     for task in comparison.tasks:
@@ -136,16 +140,28 @@ def told_of_early_ends(comparison: Comparison) -> List[str]:
 def told_of_kept_runs(comparison: Comparison) -> List[str]:
     """Return remarks on what many of the compared runs have in common."""
     runs = [run for group in comparison.groups.values() for run in group.runs]
+    remarks = []
+    others = Counter(run.status for run in runs if run.status != COMPLETED)
+    if others:
+        which = ", ".join(f"{status} {n}" for status, n in sorted(others.items()))
+        remarks.append(
+            f"{sum(others.values())} of {counted(len(runs), 'run')} not {COMPLETED} "
+            f"({which}), compared like the others as far as they came"
+        )
     resumed = sum(run.is_resumed for run in runs)
-    what = f"{counted(resumed, 'resumed run')} without a clock: not in the curves over"
-    return [f"{what} hours"] if resumed else []
+    if resumed:
+        what = counted(resumed, "resumed run")
+        remarks.append(f"{what} without a clock: not in the curves over hours")
+    return remarks
 
 
 def told(records: List[Record]) -> List[str]:
     """Return remarks on runs that are broken, or without the metric."""
     remarks = [f"{r.folder}: {said}" for r in records for said in r.remarks]
     empty = [record for record in records if not len(record.steps)]
-    remarks += [f"{r.folder}: without a value ({r.status}), left out" for r in empty]
+    remarks += [
+        f"{r.folder}: no value that counts ({r.status}), left out" for r in empty
+    ]
     return remarks
 
 

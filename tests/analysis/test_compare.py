@@ -81,8 +81,46 @@ def test_a_run_without_values_is_left_out_and_named(tmp_path):
     write_run(tmp_path / "1")
     write_run(tmp_path / "2", seed=2, values=(), steps=())
     found = comparison(tmp_path)
-    assert found.remarks == ["1 of 2 runs are without a value: left out"]
-    assert "without a value (COMPLETED), left out" in found.on_runs[0]
+    assert found.remarks == ["1 of 2 runs without a value that counts: left out"]
+    assert "no value that counts (COMPLETED), left out" in found.on_runs[0]
+
+
+def test_a_run_that_does_not_say_what_it_is_is_left_out_and_named(tmp_path):
+    write_run(tmp_path / "1")
+    for number, text in enumerate(('{"env": "sc2", "name": "qm', "", "[]"), start=2):
+        folder = write_run(tmp_path / str(number), seed=number)
+        (folder / "config.json").write_text(text)
+    found = comparison(tmp_path)
+    assert list(found.groups) == [("qmix", "3s5z")]
+    assert found.remarks == ["3 of 4 runs without a value that counts: left out"]
+    said = [remark.split(": ", 1)[1] for remark in found.on_runs]
+    unknown = "config.json does not tell the algorithm and the environment"
+    assert said[0].startswith("config.json is cut off") and said.count(unknown) == 3
+
+
+def test_what_is_cut_off_is_named(tmp_path):
+    folder = write_run(tmp_path / "1")
+    (folder / "run.json").write_text('{"status": "RUNNING", "heartbeat": "20')
+    text = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(text[: text.index('"t_max"')])
+    found = comparison(tmp_path)
+    assert found.remarks == [
+        "1 of 1 run not COMPLETED (RUNNING 1), compared like the others as far as they "
+        "came"
+    ]
+    assert [said.rsplit("/", 1)[1] for said in found.on_runs] == [
+        "1: run.json is cut off: what is whole in it was read",
+        "1: config.json is cut off: what is whole in it was read",
+    ]
+
+
+def test_how_many_of_the_compared_runs_are_not_completed(tmp_path):
+    statuses = ["COMPLETED", "FAILED", "RUNNING", "FAILED", "COMPLETED"]
+    for seed, status in enumerate(statuses):
+        write_run(tmp_path / str(seed), seed=seed, status=status)
+    write_run(tmp_path / "again", seed=0, status="INTERRUPTED")  # not compared
+    (remark,) = comparison(tmp_path).remarks
+    assert remark.startswith("3 of 5 runs not COMPLETED (FAILED 2, RUNNING 1)")
 
 
 def test_scales(tmp_path):

@@ -172,6 +172,12 @@ def test_empty_and_wrong_places_are_one_line(tmp_path):
     write_run(tmp_path / "1")
     with pytest.raises(ConfigError, match="did you mean 'test_return_mean'"):
         read_all([str(tmp_path)], "test_retrun_mean")
+    write_run(tmp_path / "empty" / "1", values=(), steps=())
+    with pytest.raises(ConfigError, match="no run .* that counts .it is empty"):
+        read_all([str(tmp_path / "empty")], METRIC)
+    (tmp_path / "1" / "config.json").unlink()
+    with pytest.raises(ConfigError, match="that counts .*does not tell the algorithm"):
+        read_all([str(tmp_path / "1")], METRIC)
 
 
 def names_of(records):
