@@ -22,7 +22,7 @@ from wqmix.errors import ConfigError, WQMixError, nearest
 from ..figures import headless_pyplot
 from ..runs import METRIC, read_all
 from . import drawing, statistics, tables
-from .report import report
+from .report import CAPTIONS, report
 from .scores import Comparison, Range, compare
 
 LAST = 5
@@ -58,7 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="TASK=LOW:HIGH",
-        help="what is 0 and 1 on a task (default: the lowest and highest score here)",
+        help="a task's scale (default: from the lowest to the highest score here)",
+    )
+    add(
+        "--lower-is-better",
+        action="store_true",
+        help="as of a loss: for what is bold, normalised scores, probabilities",
     )
     add("--out", default="results/compare", help="folder for all that is written")
     return parser
@@ -71,7 +76,9 @@ def run(options: Any) -> None:
         raise ConfigError("--last is a whole number from 1")
     ranges = dict(map(parse_range, options.range))
     records = read_all(options.results, options.metric)
-    comparison = compare(records, options.metric, options.last, ranges)
+    comparison = compare(
+        records, options.metric, options.last, ranges, options.lower_is_better
+    )
     for task in ranges:
         if task not in comparison.tasks:
             hint = nearest(task, comparison.tasks)
@@ -119,7 +126,11 @@ def compute(comparison: Comparison) -> Dict[str, Any]:
 def write(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
     """Write figures, tables and the report into a folder."""
     images = {}
-    for name, figure in drawing.draw_all(comparison, results).items():
+    drawn = drawing.draw_all(comparison, results)
+    for name in CAPTIONS.keys() - drawn:  # of an earlier comparison
+        for suffix in (".png", ".pdf"):
+            (out / f"{name}{suffix}").unlink(missing_ok=True)
+    for name, figure in drawn.items():
         figure.savefig(out / f"{name}.png", dpi=150)
         figure.set_layout_engine("none")  # as it has just been laid out
         figure.savefig(out / f"{name}.pdf")

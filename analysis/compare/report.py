@@ -162,7 +162,7 @@ def final_table(comparison: Comparison, final: Dict[Any, Any]) -> str:
     names = comparison.algorithms
     rows = []
     for task in comparison.tasks:
-        best, cells = best_of(final, task), [text(task)]
+        best, cells = best_of(comparison, final, task), [text(task)]
         for name in names:
             cells.append(cell(final.get((name, task)), name in best))
         rows.append([*cells, f"{comparison.horizons[task]:,}"])
@@ -181,8 +181,8 @@ def cell(found: Any, is_best: bool) -> str:
 def method(comparison: Comparison) -> str:
     """Say how the numbers come about."""
     scales = ", ".join(
-        f"{task}: {low:.4g} … {high:.4g}"
-        for task, (low, high) in sorted(comparison.ranges.items())
+        f"{task}: {worst:.4g} … {best:.4g}"
+        for task, (worst, best) in sorted(comparison.ranges.items())
     )
     complete, everything = comparison.complete_tasks(), comparison.tasks
     over = "all tasks"
@@ -190,14 +190,15 @@ def method(comparison: Comparison) -> str:
         over = (
             f"those that every algorithm was run on ({', '.join(complete) or 'none'})"
         )
+    better = "Lower" if comparison.lower_is_better else "Higher"
     return (
         "<p class=quiet>A run's final score is the mean of its last "
         f"{comparison.last} values up to the task's step above, the last that every "
         "algorithm reached. IQM: interquartile mean over runs. In brackets and as bars "
         f"or bands: 95 % stratified-bootstrap intervals, {REPETITIONS:,} repetitions "
         "(Agarwal et al. 2021; rliable). Bold: the interval reaches that of the best. "
-        f"Statistics over tasks are over {text(over)}, on a scale from 0 to 1: "
-        f"{text(scales)}.</p>"
+        f"{better} values count as better. Statistics over tasks are over "
+        f"{text(over)}, on a scale from 0 (worst) to 1: {text(scales)}.</p>"
     )
 
 

@@ -45,6 +45,7 @@ class Comparison:
         remarks: what a reader must know of the whole.
         on_runs: what was found in single runs, and which are left out, and why.
         last: how many of the last values make a final score.
+        lower_is_better: whether it is, as of a loss.
     """
 
     metric: str
@@ -54,6 +55,7 @@ class Comparison:
     remarks: List[str]
     on_runs: List[str]
     last: int
+    lower_is_better: bool = False
 
     @property
     def algorithms(self) -> List[str]:
@@ -77,10 +79,10 @@ class Comparison:
 
     def normalised(self, values: np.ndarray, task: str) -> np.ndarray:
         """Return values on the common scale of all tasks."""
-        low, high = self.ranges[task]
-        return (
-            (values - low) / (high - low) if high > low else np.full_like(values, 0.5)
-        )
+        worst, best = self.ranges[task]
+        if worst == best:
+            return np.full_like(values, 0.5)
+        return (values - worst) / (best - worst)
 
     def complete_tasks(self) -> List[str]:
         """Return the tasks on which every algorithm has a score."""
@@ -97,6 +99,7 @@ def compare(
     metric: str,
     last: int,
     ranges: Optional[Dict[str, Range]] = None,
+    lower_is_better: bool = False,
 ) -> Comparison:
     """Group runs and score them.
 
@@ -106,6 +109,7 @@ def compare(
         last: a final score is the mean of so many last values.
         ranges: the scale of tasks that have a known one; others go from the lowest to
             the highest final score here.
+        lower_is_better: whether it is, as of a loss.
     """
     on_runs = told(records)
     measured = [record for record in records if len(record.steps)]
@@ -118,7 +122,9 @@ def compare(
             "left out"
         )
     groups = {key: Group(*key, runs) for key, runs in found.items()}
-    comparison = Comparison(metric, groups, {}, {}, remarks, on_runs, last)
+    comparison = Comparison(
+        metric, groups, {}, {}, remarks, on_runs, last, lower_is_better
+    )
     for task in comparison.tasks:
         score(comparison, task)
         comparison.ranges[task] = range_of(comparison, task, ranges or {})
@@ -204,8 +210,10 @@ def final(run: Record, horizon: int, last: int) -> float:
 def range_of(comparison: Comparison, task: str, given: Dict[str, Range]) -> Range:
     """Return what is 0 and 1 on a task: given, a rate's own, or seen."""
     if task in given:
-        return given[task]
-    if "won" in comparison.metric or "success" in comparison.metric:
-        return 0.0, 1.0
-    scores = np.concatenate([group.scores for group in comparison.on(task)])
-    return float(scores.min()), float(scores.max())
+        low, high = given[task]
+    elif "won" in comparison.metric or "success" in comparison.metric:
+        low, high = 0.0, 1.0
+    else:
+        scores = np.concatenate([group.scores for group in comparison.on(task)])
+        low, high = float(scores.min()), float(scores.max())
+    return (high, low) if comparison.lower_is_better else (low, high)

@@ -249,15 +249,15 @@ def steps_to_reach(comparison: Comparison) -> List[Dict[str, Any]]:
     """Return a row for each algorithm, task and threshold."""
     rows = []
     for (algorithm, task), group in sorted(comparison.groups.items()):
-        low, high = comparison.ranges[task]
-        for threshold in THRESHOLDS if high > low else ():
+        worst, best = comparison.ranges[task]
+        for threshold in THRESHOLDS if best != worst else ():
             steps = [reaching(comparison, run, task, threshold) for run in group.runs]
             rows.append(
                 {
                     "algorithm": algorithm,
                     "task": task,
                     "threshold": threshold,
-                    "value": low + threshold * (high - low),
+                    "value": worst + threshold * (best - worst),
                     "runs": len(steps),
                     "reached": int(np.isfinite(steps).sum()),
                     "median_steps": float(np.median(steps)),

@@ -30,9 +30,13 @@ def rounded(value: float, reference: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def best_of(final: Dict[Any, Tuple[float, ...]], task: str) -> List[str]:
+def best_of(
+    comparison: Comparison, final: Dict[Any, Tuple[float, ...]], task: str
+) -> List[str]:
     """Return the algorithms whose interval reaches that of the best one."""
     here = {name: found for (name, where), found in final.items() if where == task}
+    if comparison.lower_is_better:
+        here = {name: (-iqm, -high, -low) for name, (iqm, low, high) in here.items()}
     low = max(here.values(), default=(0.0, 0.0, 0.0))[1]
     return [name for name, (_, _, high) in here.items() if high >= low]
 
@@ -50,7 +54,8 @@ def latex(comparison: Comparison, final: Dict[Any, Tuple[float, ...]]) -> str:
         r"\midrule",
     ]
     for task in comparison.tasks:
-        best, cells = best_of(final, task), [task.translate(LATEX)]
+        best = best_of(comparison, final, task)
+        cells = [task.translate(LATEX)]
         for name in names:
             cells.append(latex_cell(final.get((name, task)), name in best))
         lines.append(" & ".join(cells) + r" \\")
@@ -80,8 +85,11 @@ def write_all(comparison: Comparison, results: Dict[str, Any], out: Path) -> Non
         "steps_to_reach": results["reaching"],
     }
     for name, rows in tables.items():
+        path = out / f"{name}.csv"
         if rows:
-            write_rows(out / f"{name}.csv", rows)
+            write_rows(path, rows)
+        else:
+            path.unlink(missing_ok=True)  # an earlier comparison's
     (out / "table.tex").write_text(latex(comparison, results["final"]), "utf-8")
     text = json.dumps(marl_eval(comparison), indent=1)
     (out / "marl_eval.json").write_text(text, "utf-8")
@@ -205,4 +213,5 @@ def marl_eval_run(comparison: Comparison, run: Any, task: str) -> Dict[str, Any]
         }
         for number, (step, value, second) in enumerate(zip(steps, values, seconds))
     }
-    return {**rows, "absolute_metrics": {comparison.metric: [float(values.max())]}}
+    best = values.min() if comparison.lower_is_better else values.max()
+    return {**rows, "absolute_metrics": {comparison.metric: [float(best)]}}

@@ -134,6 +134,31 @@ def test_scales(tmp_path):
     assert comparison(tmp_path / "b").normalised(np.array([2.0]), "3s5z") == [0.5]
 
 
+def test_lower_is_better(tmp_path):
+    write_run(tmp_path / "1", "qmix", values=(9, 8, 4), steps=(0, 50, 100))
+    write_run(tmp_path / "2", "vdn", values=(9, 7, 8), steps=(0, 50, 100))
+    found = comparison(tmp_path, lower_is_better=True)
+    assert found.ranges == {"3s5z": (8, 4)}
+    assert found.normalised(np.array([4.0, 7.0, 8.0]), "3s5z").tolist() == [1, 0.25, 0]
+    final = {("qmix", "3s5z"): (4.0, 3.0, 5.0), ("vdn", "3s5z"): (8.0, 6.0, 9.0)}
+    assert tables.best_of(found, final, "3s5z") == ["qmix"]
+    final["vdn", "3s5z"] = (8.0, 5.0, 9.0)  # its interval reaches that of 4.0
+    assert tables.best_of(found, final, "3s5z") == ["qmix", "vdn"]
+    assert tables.best_of(comparison(tmp_path), final, "3s5z") == ["qmix", "vdn"]
+    final["vdn", "3s5z"] = (8.0, 6.0, 9.0)
+    assert tables.best_of(comparison(tmp_path), final, "3s5z") == ["vdn"]
+    (qmix, *_), vdn = [
+        [r for r in statistics.steps_to_reach(found) if r["algorithm"] == name]
+        for name in ("qmix", "vdn")
+    ]
+    assert (qmix["value"], qmix["median_steps"]) == (6, 100)  # half way from 8 to 4
+    assert [row["reached"] for row in vdn] == [0, 0, 0]
+    runs = tables.marl_eval(found)["sc2"]["3s5z"]["vdn"]["seed_1"]
+    assert runs["absolute_metrics"] == {METRIC: [7.0]}
+    found = comparison(tmp_path, ranges={"3s5z": (0, 20)}, lower_is_better=True)
+    assert found.normalised(np.array([5.0]), "3s5z").tolist() == [0.75]
+
+
 def test_statistics_over_tasks_need_every_algorithm(tmp_path):
     write_run(tmp_path / "1", "qmix", "3s5z")
     write_run(tmp_path / "2", "vdn", "3s5z")
@@ -316,6 +341,22 @@ def test_everything_is_written_and_the_report_needs_nothing_else(tmp_path, capsy
     assert (row["x"], row["y"], float(row["probability"])) == ("cw_qmix", "qmix", 1)
     assert len(json.loads((out / "marl_eval.json").read_text())["sc2"]) == 2
     assert re.search(r"3s5z +2\.2 \[.*\] +5\.2 \[", capsys.readouterr().out)
+
+
+def test_what_an_earlier_comparison_wrote_does_not_stay(tmp_path):
+    pytest.importorskip("rliable")
+    out = tmp_path / "out"
+    write_run(tmp_path / "1", "qmix")
+    write_run(tmp_path / "2", "vdn")
+    places = [str(tmp_path / "1"), str(tmp_path / "2")]
+    assert cli.main([*places, "--out", str(out)]) == 0
+    (out / "mine.csv").touch()
+    only_of_two = {f"improvement.{suffix}" for suffix in ("csv", "pdf", "png")}
+    assert only_of_two < {path.name for path in out.iterdir()}
+    assert cli.main([places[0], "--lower-is-better", "--out", str(out)]) == 0
+    left = {path.name for path in out.iterdir()}
+    assert not left & only_of_two and "mine.csv" in left
+    assert "Lower values count as better" in (out / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
