@@ -89,7 +89,7 @@ def run(options: Any) -> None:
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write(comparison, results, out)
+        write(comparison, results, options.results, out)
     except OSError as error:
         raise ConfigError(f"--out {out}: {error.strerror}") from None
     tell(comparison, results["final"], out)
@@ -109,21 +109,24 @@ def parse_range(text: str) -> Any:
 
 
 def compute(comparison: Comparison) -> Dict[str, Any]:
-    """Return all statistics by name."""
+    """Return all statistics by name; of one task nothing that only repeats it."""
     scores = statistics.matrices(comparison)
+    is_over_several = len(comparison.complete_tasks()) > 1
     return {
         "final": statistics.final_scores(comparison),
-        "aggregates": statistics.aggregates(scores),
+        "aggregates": statistics.aggregates(scores) if is_over_several else {},
         "profiles": statistics.profiles(scores),
         "improvements": statistics.improvements(scores),
-        "efficiency": statistics.efficiency(comparison),
+        "efficiency": statistics.efficiency(comparison) if is_over_several else {},
         "reaching": statistics.steps_to_reach(comparison),
         "curves": statistics.curves(comparison, statistics.by_steps),
         "wall_clock": statistics.curves(comparison, statistics.by_hours),
     }
 
 
-def write(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
+def write(
+    comparison: Comparison, results: Dict[str, Any], places: List[str], out: Path
+) -> None:
     """Write figures, tables and the report into a folder."""
     images = {}
     drawn = drawing.draw_all(comparison, results)
@@ -139,7 +142,8 @@ def write(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
         images[name] = buffer.getvalue()
         headless_pyplot().close(figure)
     tables.write_all(comparison, results, out)
-    (out / "report.html").write_text(report(comparison, results, images), "utf-8")
+    page = report(comparison, results, images, places)
+    (out / "report.html").write_text(page, "utf-8")
 
 
 def tell(comparison: Comparison, final: Dict[Any, Any], out: Path) -> None:

@@ -23,16 +23,25 @@ FONT = {"font.size": 9, "axes.titlesize": 9.5, "svg.fonttype": "path"}
 Style = Dict[str, Tuple[str, Any]]
 
 
-def styles(algorithms: List[str]) -> Style:
-    """Return a colour and a dash pattern for each algorithm."""
-    more = iter(MORE_COLOURS * (len(algorithms) // len(MORE_COLOURS) + 1))
-    found, used = {}, set()
-    for number, name in enumerate(algorithms):
-        colour = figures.COLOURS.get(name.split(" ")[0])
-        if colour is None or colour in used:
-            colour = next(more)
-        used.add(colour)
-        found[name] = colour, DASHES[number % len(DASHES)]
+def styles(comparison: Comparison) -> Style:
+    """Return a colour and a dash pattern for each algorithm.
+
+    Of several sources each has a pattern, and an algorithm one colour in all of them.
+    """
+    names, groups = comparison.algorithms, comparison.groups
+    source_of = {name: group.runs[0].source for (name, _), group in groups.items()}
+    sources = sorted(set(source_of.values()))
+    more = iter(MORE_COLOURS * (len(names) // len(MORE_COLOURS) + 1))
+    colours: Dict[str, str] = {}
+    found = {}
+    for number, name in enumerate(names):
+        own = name.replace(f" ({source_of[name]})", "")
+        if own not in colours:
+            colour = figures.COLOURS.get(own.split(" ")[0])
+            is_free = colour and colour not in colours.values()
+            colours[own] = colour if is_free else next(more)
+        dashes = number if len(sources) == 1 else sources.index(source_of[name])
+        found[name] = colours[own], DASHES[dashes % len(DASHES)]
     return found
 
 
@@ -50,7 +59,7 @@ def label_of(algorithm: str) -> str:
 def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
     """Return all figures by their names."""
     pyplot = figures.headless_pyplot()
-    look = styles(comparison.algorithms)
+    look = styles(comparison)
     drawn = {}
     with pyplot.rc_context(FONT):
         found = results["curves"]
@@ -61,8 +70,9 @@ def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
         drawn["final_scores"] = final_scores(comparison, results["final"], look)
         if results["aggregates"]:
             drawn["aggregates"] = aggregates(results["aggregates"], look)
-            drawn["profiles"] = profiles(results["profiles"], look)
             drawn["sample_efficiency"] = efficiency(results["efficiency"], look)
+        if results["profiles"]:
+            drawn["profiles"] = profiles(results["profiles"], look)
         if results["improvements"]:
             drawn["improvement"] = improvement(results["improvements"])
     return drawn

@@ -7,9 +7,10 @@ import datetime
 import html
 from typing import Any, Dict, List
 
+from ..figures import counted
 from ..groups import COMPLETED
 from .drawing import title_of
-from .scores import Comparison
+from .scores import LATE, Comparison
 from .statistics import REPETITIONS
 from .tables import best_of, latex, rounded
 
@@ -21,10 +22,11 @@ h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 p, li { max-width: 48rem; } .quiet { color: #666; font-size: .87rem; }
 img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .87rem; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd;
-         white-space: nowrap; } th:first-child, td:first-child { text-align: left; }
-thead th { border-bottom: 2px solid #888; }
-td small { color: #666; white-space: nowrap; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
+th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere;
+  min-width: 9rem; }
+thead th { border-bottom: 2px solid #888; vertical-align: bottom; }
+td small { display: block; color: #666; white-space: nowrap; }
 .remarks { background: #fff6e0; border-left: 4px solid
   #e69f00; padding: .5rem 1rem; overflow-wrap: anywhere; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem; }
@@ -32,7 +34,7 @@ summary { cursor: pointer; }
 @media print { body { margin: 0; max-width: none; font-size: 10pt; }
   figure, tr, .remarks { break-inside: avoid; } h2 { break-after: avoid; }
   .scroll, pre { overflow: visible; white-space: pre-wrap; }
-  td, th { white-space: normal; } }
+  details::details-content { content-visibility: visible; block-size: auto; } }
 figure { margin: 0; } figcaption { color: #444; font-size: .87rem; max-width: 48rem; }
 """
 
@@ -81,7 +83,10 @@ def text(value: object) -> str:
 
 
 def report(
-    comparison: Comparison, results: Dict[str, Any], images: Dict[str, bytes]
+    comparison: Comparison,
+    results: Dict[str, Any],
+    images: Dict[str, bytes],
+    places: List[str],
 ) -> str:
     """Return the report.
 
@@ -89,16 +94,19 @@ def report(
         comparison: what was compared.
         results: the statistics.
         images: SVG files, by the names of `CAPTIONS`.
+        places: what was given to compare, each `PATH` or `NAME=PATH`.
     """
     runs = sum(len(group.runs) for group in comparison.groups.values())
     moment = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
     counts = (
-        f"{runs} runs: {len(comparison.algorithms)} algorithms on "
-        f"{len(comparison.tasks)} tasks"
+        f"{counted(runs, 'run')}: {counted(len(comparison.algorithms), 'algorithm')} "
+        f"on {counted(len(comparison.tasks), 'task')}"
     )
+    where = ", ".join(f"<code>{text(place)}</code>" for place in places)
     body = [
-        f"<h1>{text(comparison.metric)}</h1>",
-        f"<p>{counts}. <span class=quiet>Written {moment} by wqmix compare.</span></p>",
+        f"<h1>Comparison by {text(comparison.metric)}</h1>",
+        f"<p>{counts}, in {where}. "
+        f"<span class=quiet>Written {moment} by wqmix compare.</span></p>",
         remarks(comparison),
         "<h2>Final scores</h2>",
         final_table(comparison, results["final"]),
@@ -115,7 +123,7 @@ def report(
         f"<pre>{text(latex(comparison, results['final']))}</pre>",
         run_list(comparison),
     ]
-    return page(f"{comparison.metric}, {counts}", "\n".join(body))
+    return page(f"Comparison by {comparison.metric}: {counts}", "\n".join(body))
 
 
 def page(title: str, body: str) -> str:
@@ -194,11 +202,11 @@ def method(comparison: Comparison) -> str:
     return (
         "<p class=quiet>A run's final score is the mean of its last "
         f"{comparison.last} values up to the task's step above, the last that every "
-        "algorithm reached. IQM: interquartile mean over runs. In brackets and as bars "
-        f"or bands: 95 % stratified-bootstrap intervals, {REPETITIONS:,} repetitions "
-        "(Agarwal et al. 2021; rliable). Bold: the interval reaches that of the best. "
-        f"{better} values count as better. Statistics over tasks are over "
-        f"{text(over)}, on a scale from 0 (worst) to 1: {text(scales)}.</p>"
+        f"algorithm reached, and {100 * (LATE - 1):.0f} % beyond. IQM: interquartile mean over "
+        "runs. In brackets and as bars or bands: 95 % stratified-bootstrap intervals, "
+        f"{REPETITIONS:,} repetitions (Agarwal et al. 2021; rliable). Bold: the "
+        f"interval reaches that of the best. {better} values count as better. "
+        f"Statistics over tasks are over {text(over)}, on a scale from 0 (worst) to 1: {text(scales)}.</p>"
     )
 
 
@@ -223,8 +231,9 @@ def reaching_table(comparison: Comparison, rows: List[Dict[str, Any]]) -> str:
         lines.append([text(task), f"{value:.4g} ({threshold:.0%})", *map(steps, cells)])
     head = ["task", "score (of the scale)", *map(title_of, comparison.algorithms)]
     return (
-        "<p class=quiet>The first test with that score: the median over runs, and how "
-        "many runs had one.</p>" + table(head, lines)
+        "<p class=quiet>The first test with that score: how many runs had one, and the "
+        "median over all runs, where more than half of them had.</p>"
+        + table(head, lines)
     )
 
 
@@ -234,7 +243,7 @@ def steps(row: Any) -> str:
         return "–"
     reached = f"<small>{row['reached']} of {row['runs']}</small>"
     median = row["median_steps"]
-    return f"{'never' if median == float('inf') else f'{median:,.0f}'} {reached}"
+    return f"{'–' if median == float('inf') else f'{median:,.0f}'} {reached}"
 
 
 def run_list(comparison: Comparison) -> str:

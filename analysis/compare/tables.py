@@ -12,7 +12,7 @@ from ..figures import write_rows
 from ..groups import env_of
 from . import statistics
 from .drawing import title_of
-from .scores import Comparison
+from .scores import LATE, Comparison
 
 LATEX = str.maketrans(
     {
@@ -202,7 +202,7 @@ def marl_eval(comparison: Comparison) -> Dict[str, Any]:
 
 def marl_eval_run(comparison: Comparison, run: Any, task: str) -> Dict[str, Any]:
     """Return one run's steps, each with its count and the metric's values."""
-    kept = run.steps <= 1.02 * comparison.horizons[task]
+    kept = run.steps <= LATE * comparison.horizons[task]
     steps, values = run.steps[kept], run.values[kept]
     seconds = run.seconds[kept] if run.seconds is not None else np.zeros(len(steps))
     rows = {

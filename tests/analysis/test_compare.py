@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from wqmix.analysis.compare import cli, statistics, tables
+from wqmix.analysis.compare import cli, drawing, statistics, tables
+from wqmix.analysis.compare.report import report
 from wqmix.analysis.compare.scores import compare
 from wqmix.analysis.runs import read_all
 
@@ -299,6 +300,39 @@ def test_the_latex_table(tmp_path):
     assert "a_b & 100%".translate(tables.LATEX) == r"a\_b \& 100\%"
 
 
+def test_the_report_s_head_and_its_steps_to_a_score(tmp_path):
+    write_run(tmp_path / "<1>", seed=1, values=(0, 6, 9.5), steps=(0, 50, 100))
+    found = comparison(tmp_path, ranges={"3s5z": (0, 10)})
+    page = report(found, {"final": {}, "reaching": reached(found)}, {}, ["a=<1>", "b"])
+    assert "1 run: 1 algorithm on 1 task, in <code>a=&lt;1&gt;</code>, <code>b" in page
+    write_run(tmp_path / "2", seed=2, values=(0, 1, 4), steps=(0, 50, 100))
+    write_run(tmp_path / "3", seed=3, values=(0, 1, 6), steps=(0, 50, 100))
+    found = comparison(tmp_path, ranges={"3s5z": (0, 10)})
+    page = report(found, {"final": {}, "reaching": reached(found)}, {}, [])
+    cells = re.findall(r"<td>([^<]*) <small>(\d of \d)</small>", page)
+    assert cells == [("100", "2 of 3"), ("–", "1 of 3"), ("–", "1 of 3")]
+
+
+def reached(found):
+    return statistics.steps_to_reach(found)
+
+
+def test_an_algorithm_has_one_colour_and_a_source_one_pattern(tmp_path):
+    for place in ("here", "there"):
+        for number, settings in enumerate((("qmix",), ("vdn",), ("mine",))):
+            write_run(tmp_path / place / str(number), *settings)
+    write_run(tmp_path / "there" / "3", "only")
+    places = [f"{place}={tmp_path / place}" for place in ("here", "there")]
+    look = drawing.styles(compare(read_all(places, METRIC), METRIC, 1))
+    colours = {name: colour for name, (colour, _) in look.items()}
+    for name in ("qmix", "vdn", "mine"):
+        assert colours[f"{name} (here)"] == colours[f"{name} (there)"]
+    assert colours["qmix (here)"] == "#D55E00" and len(set(colours.values())) == 4
+    solid, dashed = drawing.DASHES[:2]
+    assert {d for name, (_, d) in look.items() if "(here)" in name} == {solid}
+    assert {d for name, (_, d) in look.items() if "(here)" not in name} == {dashed}
+
+
 class Links(HTMLParser):
     """Whatever a page would load, and its tags."""
 
@@ -352,7 +386,10 @@ def test_what_an_earlier_comparison_wrote_does_not_stay(tmp_path):
     assert cli.main([*places, "--out", str(out)]) == 0
     (out / "mine.csv").touch()
     only_of_two = {f"improvement.{suffix}" for suffix in ("csv", "pdf", "png")}
-    assert only_of_two < {path.name for path in out.iterdir()}
+    written = {path.name for path in out.iterdir()}
+    assert only_of_two < written and "profiles.png" in written
+    # Over one task these would repeat its scores and its curves.
+    assert not any(n.startswith(("aggregates", "sample_efficiency")) for n in written)
     assert cli.main([places[0], "--lower-is-better", "--out", str(out)]) == 0
     left = {path.name for path in out.iterdir()}
     assert not left & only_of_two and "mine.csv" in left
