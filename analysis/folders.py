@@ -15,8 +15,14 @@ NO_RUNS_IN = {"_sources", "models", "tb_logs", "sweeps"}
 
 
 def run_folders(root: Path) -> Iterator[Path]:
-    """All run folders at or below a folder, in order of their names."""
-    for parent, below, files in os.walk(root):
+    """All run folders at or below a folder, in order of their names; links too."""
+    seen = set()
+    for parent, below, files in os.walk(root, followlinks=True):
+        place = os.path.realpath(parent)
+        if place in seen:  # links may go round in circles
+            below.clear()
+            continue
+        seen.add(place)
         if CONFIG in files or RUN in files:
             below.clear()
             yield Path(parent)

@@ -48,6 +48,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", help="a PNG, instead of the terminal")
     options = parser.parse_args(argv)
     try:
+        if options.out and Path(options.out).suffix != ".png":
+            raise ConfigError(f"--out {options.out}: a name that ends in .png is needed")
         lines = medians(read_all(options.results, options.metric))
         if options.out:
             draw(lines, options.metric, Path(options.out))

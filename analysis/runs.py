@@ -14,6 +14,7 @@ import numpy as np
 from wqmix.config.reading import ReadingError, read_bytes
 from wqmix.errors import ConfigError, nearest
 
+from .figures import counted
 from .folders import CONFIG, INFO, METRICS, RUN, run_folders
 from .salvage import read_json
 
@@ -81,8 +82,9 @@ def read_all(places: Sequence[str], metric: str) -> List[Record]:
         name, path = split(place)
         folders = list(run_folders(path))
         if not folders:
-            what = "no run in it" if os.path.isdir(path) else "no such folder"
-            raise ConfigError(f"{path}: {what} (config.json or run.json of sacred's)")
+            sought = "no run in it (config.json or run.json of sacred's)"
+            what = sought if os.path.isdir(path) else "no such folder"
+            raise ConfigError(f"{path}: {what}")
         records += [read_run(folder, name, metric) for folder in folders]
     unique = {record.folder.resolve(): record for record in records}
     if not any(len(record.steps) for record in records):
@@ -207,8 +209,8 @@ def _clean(steps: np.ndarray, values: np.ndarray, record: Record) -> np.ndarray:
         good = (steps >= 0) & (steps < LARGEST_STEP) & (np.abs(values) < LARGEST_VALUE)
     if not good.all():
         bad = int((~good).sum())
-        remark = f"{bad} values are left out: they, or their steps, are no numbers"
-        record.remarks.append(f"{remark} that can be")
+        why = "the value or its step is no number, or out of bounds"
+        record.remarks.append(f"{counted(bad, 'value')} left out: {why}")
     kept = np.flatnonzero(good)
     latest = {int(steps[index]): index for index in kept}
     return np.array([latest[step] for step in sorted(latest)], dtype=int)

@@ -202,11 +202,12 @@ def method(comparison: Comparison) -> str:
     return (
         "<p class=quiet>A run's final score is the mean of its last "
         f"{comparison.last} values up to the task's step above, the last that every "
-        f"algorithm reached, and {100 * (LATE - 1):.0f} % beyond. IQM: interquartile mean over "
-        "runs. In brackets and as bars or bands: 95 % stratified-bootstrap intervals, "
-        f"{REPETITIONS:,} repetitions (Agarwal et al. 2021; rliable). Bold: the "
-        f"interval reaches that of the best. {better} values count as better. "
-        f"Statistics over tasks are over {text(over)}, on a scale from 0 (worst) to 1: {text(scales)}.</p>"
+        f"algorithm reached, and {100 * (LATE - 1):.0f} % beyond. IQM: interquartile "
+        "mean over runs. In brackets and as bars or bands: 95 % stratified-bootstrap "
+        f"intervals, {REPETITIONS:,} repetitions (Agarwal et al. 2021; rliable). Bold: "
+        f"the interval reaches that of the best. {better} values count as better. "
+        f"Statistics over tasks are over {text(over)}, on a scale from 0 (worst) to 1: "
+        f"{text(scales)}.</p>"
     )
 
 

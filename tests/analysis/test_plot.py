@@ -74,6 +74,9 @@ def test_a_png(tmp_path, capsys):
     assert path.read_bytes()[:4] == b"\x89PNG"
     assert plot.main([str(tmp_path), "--out", str(tmp_path / "no" / "a.png")]) == 2
     assert "No such file" in capsys.readouterr().err
+    assert plot.main([str(tmp_path), "--out", str(tmp_path / "c.txt")]) == 2
+    assert "ends in .png" in capsys.readouterr().err
+    assert not (tmp_path / "c.txt").exists()
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):

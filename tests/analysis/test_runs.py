@@ -80,7 +80,7 @@ def test_both_forms_of_numbers(tmp_path):
         *(0, 10, 20, 100)
     ]
     assert record.remarks == [
-        "7 values are left out: they, or their steps, are no numbers that can be"
+        "7 values left out: the value or its step is no number, or out of bounds"
     ]
 
 
@@ -164,10 +164,22 @@ def test_folders_are_found_at_any_depth_and_others_passed_over(tmp_path):
     assert found == ["sacred/9", "sacred/10", "sacred/3s5z/qmix/1"]
 
 
+def test_links_are_followed_each_place_once(tmp_path):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    run = write_run(outside / "sacred" / "1")
+    inside.mkdir()
+    (inside / "linked").symlink_to(outside)
+    (inside / "same").symlink_to(run)
+    (outside / "back").symlink_to(inside)  # in a circle
+    (outside / "gone").symlink_to(tmp_path / "absent")
+    (folder,) = run_folders(inside)
+    assert folder.resolve() == run
+
+
 def test_empty_and_wrong_places_are_one_line(tmp_path):
     with pytest.raises(ConfigError, match="no run in it"):
         read_all([str(tmp_path)], METRIC)
-    with pytest.raises(ConfigError, match="no such folder"):
+    with pytest.raises(ConfigError, match="absent: no such folder$"):
         read_all([str(tmp_path / "absent")], METRIC)
     write_run(tmp_path / "1")
     with pytest.raises(ConfigError, match="did you mean 'test_return_mean'"):
