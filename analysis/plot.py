@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     try:
         if options.out and Path(options.out).suffix != ".png":
-            raise ConfigError(f"--out {options.out}: a name that ends in .png is needed")
+            raise ConfigError(f"--out {options.out}: a .png file is needed")
         lines = medians(read_all(options.results, options.metric))
         if options.out:
             draw(lines, options.metric, Path(options.out))

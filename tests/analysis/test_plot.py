@@ -75,7 +75,7 @@ def test_a_png(tmp_path, capsys):
     assert plot.main([str(tmp_path), "--out", str(tmp_path / "no" / "a.png")]) == 2
     assert "No such file" in capsys.readouterr().err
     assert plot.main([str(tmp_path), "--out", str(tmp_path / "c.txt")]) == 2
-    assert "ends in .png" in capsys.readouterr().err
+    assert "c.txt: a .png file is needed" in capsys.readouterr().err
     assert not (tmp_path / "c.txt").exists()
 
 
