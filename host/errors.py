@@ -1,6 +1,8 @@
 """What can go wrong for reasons that a user can mend: one line, one exit code."""
 
 import difflib
+import os
+import traceback
 
 
 class HostError(Exception):
@@ -23,6 +25,12 @@ class WorkerError(HostError):
     exit_code = 1
 
 
+class EnvError(HostError):
+    """An environment broke its contract, or failed, while a run was going on."""
+
+    exit_code = 1
+
+
 class NonFiniteError(HostError):
     """A loss or gradient stopped being a finite number.
 
@@ -39,6 +47,14 @@ class NonFiniteError(HostError):
         )
         self.terms = {term: value}
         self.t_env = t_env
+
+
+def raised(error):
+    """An exception as one line, with the line of the file that it came from."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    name = os.path.basename(place.filename)
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:120]} ({name}, line {place.lineno})"
 
 
 def nearest(value, accepted):

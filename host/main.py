@@ -12,7 +12,7 @@ import warnings
 
 from ..config.reading import one_line
 from .config import USAGE, load_config, parse_command_line
-from .errors import ConfigError, HostError, WorkerError
+from .errors import ConfigError, HostError, WorkerError, raised
 from .run import run
 from .utils.logging import get_logger
 from .utils.signals import Terminated, sigterm_interrupts
@@ -39,6 +39,11 @@ def main(argv=None):
         told = error if isinstance(error, WorkerError) else one_line(error)
         print(f"error: {told}", file=sys.stderr)
         return error.exit_code
+    except SystemExit as ended:
+        if hasattr(ended.__context__, "exit_code"):  # the learner's, told already
+            raise
+        print(f"error: the run was ended by {raised(ended)}", file=sys.stderr)
+        return 1
     except Terminated:
         return 128 + signal.SIGTERM
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from ..config import reading
 from . import controllers, envs, learners, runners
 from .components import action_selectors
 from .envs import contract
-from .errors import CheckpointError, ConfigError, HostError, unknown
+from .errors import CheckpointError, ConfigError, HostError, raised, unknown
 from .modules import agents, mixers
 from .utils.checkpoints import (
     differences,
@@ -224,8 +224,11 @@ def _check_env(config):
         raise
     except (TypeError, ValueError) as error:
         raise ConfigError(f"env {name!r} refuses its env_args: {error}") from error
-    try:
-        if name == "custom" or name not in envs.OWN:
-            contract.insist(env, name)
-    finally:
+    except (Exception, SystemExit) as error:
+        if not envs.is_users(name):
+            raise
+        raise ConfigError(f"env {name!r}: making it raised {raised(error)}") from error
+    if envs.is_users(name):
+        contract.insist(env, name)
+    else:
         env.close()

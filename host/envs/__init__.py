@@ -13,6 +13,7 @@ from importlib import import_module
 from ...config import reading
 from ..errors import ConfigError, unknown
 from .multiagentenv import BatchEnv, MultiAgentEnv, SingleEnv
+from .watched import watched
 
 CONFIG_FOLDER = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
@@ -30,6 +31,8 @@ __all__ = [
     "SingleEnv",
     "complete_env_args",
     "default_env_args",
+    "is_users",
+    "maker",
     "register_env",
 ]
 
@@ -46,6 +49,16 @@ def register_env(name, factory, batch_factory=None):
     REGISTRY[name] = factory
     if batch_factory is not None:
         BATCH_REGISTRY[name] = batch_factory
+
+
+def is_users(name):
+    """Whether a game is the user's own: to be held against the contract."""
+    return name == "custom" or name not in OWN
+
+
+def maker(name):
+    """``REGISTRY[name]``; what it makes is watched where it is the user's own."""
+    return partial(watched, REGISTRY[name], name) if is_users(name) else REGISTRY[name]
 
 
 def default_env_args(name):

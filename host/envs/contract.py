@@ -4,20 +4,22 @@
 it returned, what is expected. `insist(env)` is the short form before a training run.
 """
 
-import os
+import math
 import time
-import traceback
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from ..errors import ConfigError, HostError
+from ..errors import ConfigError, HostError, raised
 
 METHODS = ("reset step get_obs get_state get_avail_actions get_env_info close").split()
 SIZES = ("n_agents", "n_actions", "obs_shape", "state_shape", "episode_limit")
+ONE_REWARD = "a reward that is one finite number, for the team"
 _LONGEST_QUOTE = 60
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Finding:
     returned: str
     expected: str
     is_error: bool = True
+
+    def at(self, where):
+        """The same, with what says when in the episode it was."""
+        return replace(self, returned=self.returned + where)
 
     def __str__(self):
         return f"{self.method} returned {self.returned}; expected: {self.expected}"
@@ -48,6 +54,62 @@ class Report:
         return [finding for finding in self.findings if finding.is_error]
 
 
+# What is wrong with one thing that an environment returned ----------------------------
+
+
+def wrong_numbers(method, array, shape, names):
+    """Findings about observations or a state; `names` are those of its axes."""
+    if array is None or array.shape != shape:
+        yield Finding(method, _shape(array), f"numbers of shape {names} = {shape}")
+    elif not (np.abs(array) <= LARGEST).all():
+        yield Finding(method, "NaN or infinity", "finite float32 numbers")
+
+
+def wrong_masks(array, shape):
+    """Findings about available actions."""
+    method = "get_avail_actions"
+    if array is None or array.shape != shape:
+        expected = f"0 or 1, of shape (n_agents, n_actions) = {shape}"
+        yield Finding(method, _shape(array), expected)
+        return
+    if not ((array == 0) | (array == 1)).all():
+        yield Finding(method, _quote(np.unique(array).tolist()), "nothing but 0 and 1")
+    for agent in np.flatnonzero(~array.any(axis=1)):
+        got = f"no available action for agent {agent}"
+        yield Finding(method, got, "at least one for each agent")
+
+
+def wrong_outcome(result):
+    """Findings about what `step` returned."""
+    if not isinstance(result, tuple) or len(result) != 3:
+        count = f"{len(result)} values" if isinstance(result, tuple) else "no tuple"
+        yield Finding("step", count, "(reward, terminated, info)")
+        return
+    reward, terminated, info = result
+    number = reward.item() if _is_single(reward) else reward
+    if not isinstance(number, Real) or not math.isfinite(number):
+        yield Finding("step", _quote(reward), ONE_REWARD)
+    if not isinstance(terminated, (bool, np.bool_, Real)) or terminated not in (0, 1):
+        yield Finding("step", _quote(terminated), "terminated: one bool")
+    if not isinstance(info, dict):
+        yield Finding("step", _quote(info), "info: a dict")
+
+
+def endless(limit):
+    """The finding about an episode that has not ended after `limit` steps."""
+    got = f"terminated=False after {limit} steps"
+    expected = "an end after episode_limit steps at the latest"
+    return Finding("step", got, f"{expected}, with info['episode_limit']=True")
+
+
+def place(t):
+    """When in an episode something was returned, after `t` steps."""
+    return f" (step {t})" if t else " (after reset)"
+
+
+# A whole environment ------------------------------------------------------------------
+
+
 class _Broken(Exception):
     """The environment cannot be asked further."""
 
@@ -63,9 +125,15 @@ class Checker:
     # Noting ---------------------------------------------------------------------------
 
     def note(self, method, returned, expected, is_error=True):
-        if (method, expected) not in self._noted:
-            self._noted.add((method, expected))
-            finding = Finding(method, returned, expected, is_error)
+        self._add(Finding(method, returned, expected, is_error))
+
+    def note_all(self, findings, where=""):
+        for finding in findings:
+            self._add(finding.at(where))
+
+    def _add(self, finding):
+        if (finding.method, finding.expected) not in self._noted:
+            self._noted.add((finding.method, finding.expected))
             self.report.findings.append(finding)
 
     def require(self, is_right, method, value, expected, where=""):
@@ -76,8 +144,8 @@ class Checker:
     def call(self, method, *args):
         try:
             return getattr(self.env, method)(*args)
-        except Exception as error:
-            self.note(method, _raised(error), "no exception")
+        except (Exception, SystemExit) as error:
+            self.note(method, raised(error), "no exception")
             raise _Broken from error
 
     # Asking ---------------------------------------------------------------------------
@@ -109,39 +177,21 @@ class Checker:
         shape = (info["n_agents"], info["obs_shape"])
         self._numbers("get_obs", shape, "(n_agents, obs_shape)", where)
         self._numbers("get_state", (info["state_shape"],), "(state_shape,)", where)
-        return self._available(where)
+        shape = (info["n_agents"], info["n_actions"])
+        masks = as_array(self.call("get_avail_actions"))
+        self.note_all(wrong_masks(masks, shape), where)
+        return _usable(masks, shape)
 
     def _numbers(self, method, shape, names, where):
-        array = _as_array(self.call(method))
-        if array is None or array.shape != shape:
-            expected = f"numbers of shape {names} = {shape}"
-            self.note(method, _shape(array) + where, expected)
-        elif not (np.abs(array) <= np.finfo(np.float32).max).all():
-            self.note(method, "NaN or infinity" + where, "finite float32 numbers")
-
-    def _available(self, where):
-        info, array = self.report.info, _as_array(self.call("get_avail_actions"))
-        shape = (info["n_agents"], info["n_actions"])
-        if array is None or array.shape != shape:
-            expected = f"0 or 1, of shape (n_agents, n_actions) = {shape}"
-            self.note("get_avail_actions", _shape(array) + where, expected)
-            return np.ones(shape)
-        right = np.isin(array, (0, 1)).all()
-        values = np.unique(array).tolist()
-        self.require(right, "get_avail_actions", values, "nothing but 0 and 1", where)
-        for agent in np.flatnonzero(~array.any(axis=1)):
-            got = f"no available action for agent {agent}"
-            self.note("get_avail_actions", got + where, "at least one for each agent")
-        array = (array != 0).astype(int)
-        array[~array.any(axis=1)] = 1
-        return array
+        array = as_array(self.call(method))
+        self.note_all(wrong_numbers(method, array, shape, names), where)
 
     def episode(self):
         """Play one at random; returns all that was seen and paid."""
         limit, trace = self.report.info["episode_limit"], []
         self.call("reset")
         for t in range(limit):
-            where = f" (step {t})" if t else " (after reset)"
+            where = place(t)
             avail = self.observe(where)
             actions = (self._rng.random(avail.shape) * avail).argmax(axis=1)
             reward, terminated, info = self._step(actions, where)
@@ -150,9 +200,7 @@ class Checker:
                 break
         self.observe(" (when the episode has ended)")
         if not terminated:
-            got = f"terminated=False after {limit} steps"
-            expected = "an end after episode_limit steps at the latest"
-            self.note("step", got, f"{expected}, with info['episode_limit']=True")
+            self.note_all([endless(limit)])
         elif t + 1 == limit and "episode_limit" not in info:
             got = f"no info['episode_limit'] at the last of {limit} steps"
             expected = "True there if time, not the game, has ended the episode"
@@ -161,26 +209,12 @@ class Checker:
 
     def _step(self, actions, where):
         result = self.call("step", actions)
-        if not isinstance(result, tuple) or len(result) != 3:
-            count = f"{len(result)} values" if isinstance(result, tuple) else "no tuple"
-            self.note("step", count + where, "(reward, terminated, info)")
+        wrong = list(wrong_outcome(result))
+        self.note_all(wrong, where)
+        if any(finding.expected != ONE_REWARD for finding in wrong):
             raise _Broken
         reward, terminated, info = result
-        number = reward.item() if _is_single(reward) else reward
-        is_number = isinstance(number, Real) and np.isfinite(number)
-        expected = "a reward that is one finite number, for the team"
-        if not self.require(is_number, "step", reward, expected, where):
-            number = 0.0
-        is_bool = isinstance(terminated, (bool, np.bool_, Real)) and terminated in (
-            0,
-            1,
-        )
-        is_dict = isinstance(info, dict)
-        self.require(is_bool, "step", terminated, "terminated: one bool", where)
-        self.require(is_dict, "step", info, "info: a dict", where)
-        if not (is_bool and is_dict):
-            raise _Broken
-        return float(number), bool(terminated), info
+        return 0.0 if wrong else float(reward), bool(terminated), info
 
     def speed(self, seconds):
         """Steps per second, of episodes that take `seconds` or more."""
@@ -209,13 +243,13 @@ _PURPOSE = {
 
 
 def insist(env, name):
-    """Raise ConfigError with the first thing that is wrong within one short episode."""
+    """Play one episode and close it; ConfigError with the first thing that is wrong."""
     checker = Checker(env)
-    try:
+    with suppress(_Broken):
         checker.sizes()
         checker.episode()
-    except _Broken:
-        pass
+    with suppress(_Broken):
+        checker.call("close")
     for finding in checker.report.errors[:1]:
         raise ConfigError(f"env {name!r}: {finding} (more: wqmix check-env)")
 
@@ -259,7 +293,7 @@ def _made(checker, make):
     except HostError:
         raise
     except Exception as error:
-        checker.note("constructor", _raised(error), "an environment")
+        checker.note("constructor", raised(error), "an environment")
         raise _Broken from error
 
 
@@ -292,14 +326,6 @@ def _check_state(checker):
         checker.note("state_dict", got, "all that the next episodes depend on")
 
 
-def _raised(error):
-    """An exception, and the line of the environment's file that it came from."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    name = os.path.basename(place.filename)
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:120]} ({name}, line {place.lineno})"
-
-
 def _quote(value):
     text = " ".join(repr(value).split())
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 2] + " …"
@@ -317,7 +343,7 @@ def _shape(array):
     return "unlike lengths or no numbers" if array is None else f"shape {array.shape}"
 
 
-def _as_array(value):
+def as_array(value):
     """`value` as an array of numbers, or None if it is none."""
     try:
         array = np.asarray(value)
@@ -326,6 +352,15 @@ def _as_array(value):
     return array if array.dtype.kind in "biuf" else None
 
 
+def _usable(array, shape):
+    """Masks to choose actions by, whatever is wrong with them."""
+    if array is None or array.shape != shape:
+        return np.ones(shape)
+    array = (array != 0).astype(int)
+    array[~array.any(axis=1)] = 1
+    return array
+
+
 def _bytes(observations):
-    array = _as_array(observations)
+    array = as_array(observations)
     return None if array is None else array.tobytes()

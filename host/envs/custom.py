@@ -4,10 +4,10 @@ import importlib
 import inspect
 import os
 import sys
-import traceback
 
-from ..errors import ConfigError, unknown
-from ..utils.foreign import is_file_spec, load_class, pymarl_names
+from ..errors import ConfigError, raised, unknown
+from ..utils.foreign import does_not_import, is_file_spec, load_class, pymarl_names
+from .contract import METHODS
 
 
 def custom(entry_point, options, seed):
@@ -19,22 +19,21 @@ def custom(entry_point, options, seed):
         seed: handed over where the constructor takes one.
 
     Raises:
-        ConfigError: it cannot be found or made.
+        ConfigError: it cannot be found or made, or what it makes is no environment.
     """
     factory = find(entry_point)
     if takes(factory, "seed"):
         options = {**options, "seed": seed}
+    named = f"env_args.entry_point {entry_point!r}"
     try:
-        return factory(**options)
+        env = factory(**options)
     except ConfigError:
         raise
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigError(
-            f"env_args.entry_point {entry_point!r}: making it raised "
-            f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, "
-            f"line {place.lineno})"
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{named}: making it raised {raised(error)}") from error
+    if not any(hasattr(env, method) for method in METHODS):
+        raise ConfigError(f"{named} makes a {type(env).__name__}, no environment")
+    return env
 
 
 def find(entry_point):
@@ -42,7 +41,7 @@ def find(entry_point):
     if is_file_spec(entry_point):
         return load_class(entry_point, "environment")
     module_name, _, name = str(entry_point or "").partition(":")
-    if not module_name or not name:
+    if not module_name or not name or module_name.startswith("."):
         raise ConfigError(
             f"env_args.entry_point is {entry_point!r}: package.module:Class or "
             "path/to/file.py:Class is needed"
@@ -57,6 +56,8 @@ def find(entry_point):
             f"env_args.entry_point {entry_point!r} does not import: {error} (looked in "
             f"{os.getcwd()} and where Python's packages are)"
         ) from None
+    except (Exception, SystemExit) as error:
+        raise does_not_import(f"env_args.entry_point {entry_point!r}", error) from error
     if not hasattr(module, name):
         classes = [key for key, value in vars(module).items() if callable(value)]
         raise unknown(f"class in {module_name}", name, classes)

@@ -2,7 +2,7 @@
 
 import torch as th
 
-from ..envs import REGISTRY as env_REGISTRY
+from ..envs import maker
 from ..envs.multiagentenv import state_of
 from .base import Runner
 
@@ -14,7 +14,7 @@ class EpisodeRunner(Runner):
         super().__init__(args, logger)
         if self.batch_size != 1:
             raise ValueError("the episode runner needs batch_size_run: 1")
-        self.env = env_REGISTRY[args.env](**args.env_args)
+        self.env = maker(args.env)(**args.env_args)
         self.episode_limit = self.env.episode_limit
 
     def get_env_info(self):

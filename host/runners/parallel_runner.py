@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import torch as th
 
-from ..envs import REGISTRY as env_REGISTRY
+from ..envs import maker
 from ..envs.multiagentenv import state_of
 from .base import Runner
 from .worker import Limits, Team, until_whole
@@ -20,7 +20,7 @@ class ParallelRunner(Runner):
 
     def __init__(self, args, logger):
         super().__init__(args, logger)
-        make = partial(_make_player, env_REGISTRY[args.env])
+        make = partial(_make_player, maker(args.env))
         log = logger.console_logger
         self.team = Team(make, args.env_args, self.batch_size, Limits.of(args), log)
         try:

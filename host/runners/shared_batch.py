@@ -4,20 +4,20 @@ from functools import partial
 
 import numpy as np
 
-from ..envs import REGISTRY as env_REGISTRY
+from ..envs import maker
 from ..envs.multiagentenv import BatchEnv, state_of
 from .worker import Team, worker_context
 
 
 class SharedBatch(BatchEnv):
-    """`n_copies` of `env_REGISTRY[name](**env_args)`, one in each worker process.
+    """`n_copies` of `maker(name)(**env_args)`, one in each worker process.
 
     What they observe lies in memory that all processes share; only commands and the
     steps' infos are sent. Copies get seeds of their own, derived from the given one.
     """
 
     def __init__(self, n_copies, name, env_args, limits, log):
-        env_fn = env_REGISTRY[name]
+        env_fn = maker(name)
         one = env_fn(**env_args)  # for its sizes only
         info = one.get_env_info()
         one.close()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import WorkerError
+from ..errors import HostError, WorkerError
 
 _SECONDS_TO_CLOSE = 5
 _WINDOW = 600  # seconds within which restarts are counted
@@ -184,11 +184,13 @@ class Worker:
             self.process.join(timeout=1)
             reason = f"died (exit code {self.process.exitcode})"
             raise WorkerLost(self.number, reason) from None
-        if failed:
-            raise WorkerError(
-                f"environment worker {self.number} failed:\n{reply.rstrip()}"
-            )
-        return reply
+        if not failed:
+            return reply
+        error, text = reply
+        failure = WorkerError(f"environment worker {self.number} failed:\n{text}")
+        if error is not None:
+            raise error from failure
+        raise failure
 
     def ask_to_close(self):
         try:
@@ -241,8 +243,9 @@ def _serve(conn, make, inherited):
             if method == "close":
                 break
             _reply(conn, False, getattr(served, method)(*args))
-    except Exception:
-        _reply(conn, True, traceback.format_exc())
+    except Exception as error:
+        told = error if isinstance(error, HostError) else None  # in one line
+        _reply(conn, True, (told, traceback.format_exc().rstrip()))
     finally:
         if served is not None:
             served.close()

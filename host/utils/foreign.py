@@ -12,7 +12,7 @@ import os
 import sys
 from contextlib import contextmanager
 
-from ..errors import ConfigError, unknown
+from ..errors import ConfigError, raised, unknown
 
 PYMARL_MODULES = (
     "components",
@@ -70,6 +70,14 @@ def is_file_spec(name):
     return isinstance(name, str) and name.rpartition(":")[0].endswith(".py")
 
 
+def does_not_import(what, error):
+    """The ConfigError for an exception that an import of the user's code raised."""
+    says_where = isinstance(error, (ImportError, SyntaxError))
+    return ConfigError(
+        f"{what} does not import: {error if says_where else raised(error)}"
+    )
+
+
 def load_class(spec, kind="learner"):
     """The class that `path/to/file.py:ClassName` names; `kind` is for messages.
 
@@ -85,8 +93,8 @@ def load_class(spec, kind="learner"):
     try:
         with pymarl_names():
             file_spec.loader.exec_module(module)
-    except (ImportError, SyntaxError) as error:
-        raise ConfigError(f"{kind} file {path!r} does not import: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise does_not_import(f"{kind} file {path!r}", error) from error
     if not hasattr(module, class_name):
         classes = [name for name, a in vars(module).items() if isinstance(a, type)]
         raise unknown(f"class in {path}", class_name, classes)

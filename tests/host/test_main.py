@@ -166,6 +166,18 @@ def test_a_learner_file_written_for_pymarl():
     assert all(type(value) is float for value in metrics["n_updates"])
 
 
+def test_code_that_ends_the_process(capsys):
+    """It is a run that failed, whatever exit code was meant."""
+    text = "from learners.q_learner import QLearner\n\nclass Ends(QLearner):\n"
+    Path("ends.py").write_text(
+        text + "    def train(self, *args): raise SystemExit(0)\n"
+    )
+    assert main(command("t_max=30", "learner=ends.py:Ends")) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == "error: the run was ended by SystemExit: 0 (ends.py, line 4)"
+    assert record(latest(), "run.json")["status"] == "FAILED"
+
+
 def test_updates_per_rollout():
     path = Path(__file__).with_name("pymarl_style_learner.py")
     settings = ["t_max=30", "training_iters=3", f"learner={path}:CountingLearner"]

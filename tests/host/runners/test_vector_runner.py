@@ -12,7 +12,7 @@ from wqmix.host import envs
 from wqmix.host import run as host_run
 from wqmix.host.config import load_config, parse_command_line
 from wqmix.host.envs import MultiAgentEnv
-from wqmix.host.errors import WorkerError
+from wqmix.host.errors import EnvError
 from wqmix.host.runners import REGISTRY
 from wqmix.host.utils.logging import Logger
 from wqmix.host.validation import validate
@@ -274,7 +274,7 @@ def test_a_failing_game_is_reported_and_leaves_no_process(shared_diary):
     batch = shared_diary(seed=1, fail=True)
     processes = [worker.process for worker in batch.team.workers]
     batch.reset()
-    with pytest.raises(WorkerError, match="the game is broken"):
+    with pytest.raises(EnvError, match="diary.: step raised .*the game is broken"):
         batch.step(np.ones((3, 2), dtype=int))
     batch.close()
     assert [process.is_alive() for process in processes] == [False] * 3

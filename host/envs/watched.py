@@ -1,0 +1,76 @@
+"""A user's own environment, held against the contract at each step of a run."""
+
+import numpy as np
+
+from ..errors import EnvError, raised
+from . import contract
+
+
+def watched(make, name, **env_args):
+    """`make(**env_args)`, watched."""
+    return Watched(make(**env_args), name)
+
+
+class Watched:
+    """Has all that the environment has; what the runners ask for is looked at first.
+
+    Raises:
+        EnvError: in one line, what a method raised or returned, and what is expected.
+    """
+
+    def __init__(self, env, name):
+        self._env, self._name, self._t = env, name, 0
+        info = self._call("get_env_info")
+        n_agents, self._limit = info["n_agents"], info["episode_limit"]
+        self._obs = (n_agents, info["obs_shape"]), "(n_agents, obs_shape)"
+        self._state = (info["state_shape"],), "(state_shape,)"
+        self._masks, self._last_masks = (n_agents, info["n_actions"]), None
+
+    def __getattr__(self, name):
+        return getattr(self._env, name)
+
+    def reset(self):
+        self._t = 0
+        return self._call("reset")
+
+    def step(self, actions):
+        result = self._call("step", actions)
+        self._refuse(contract.wrong_outcome(result))
+        self._t += 1
+        if self._t >= self._limit and not result[1]:
+            self._refuse([contract.endless(self._limit)])
+        return result
+
+    def get_obs(self):
+        return self._numbers("get_obs", *self._obs)
+
+    def get_state(self):
+        return self._numbers("get_state", *self._state)
+
+    def get_avail_actions(self):
+        masks = contract.as_array(self._call("get_avail_actions"))
+        content = masks is not None and (masks.shape, masks.dtype, masks.tobytes())
+        if content != self._last_masks:  # most often they are those of the last step
+            self._refuse(contract.wrong_masks(masks, self._masks))
+            self._last_masks = content
+        return masks
+
+    def _numbers(self, method, shape, names):
+        array = contract.as_array(self._call(method))
+        right = array is not None and array.shape == shape
+        # The sum of squares is quickly known; where it is odd, all is looked at.
+        if not right or not np.vdot(array, array) <= contract.LARGEST:
+            self._refuse(contract.wrong_numbers(method, array, shape, names))
+        return array
+
+    def _call(self, method, *args):
+        try:
+            return getattr(self._env, method)(*args)
+        except (Exception, SystemExit) as error:
+            told = f"{method} raised {raised(error)}"
+            raise EnvError(f"env {self._name!r}: {told}") from error
+
+    def _refuse(self, findings):
+        for finding in findings:
+            where = contract.place(self._t)
+            raise EnvError(f"env {self._name!r}: {finding.at(where)}")
