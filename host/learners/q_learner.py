@@ -8,7 +8,7 @@ from torch.optim import Adam, RMSprop
 
 from ..errors import CheckpointError, NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
-from ..utils.checkpoints import load_tensors
+from ..utils.checkpoints import load_tensors, same_networks
 
 TARGET = "target"  # the folder of what PyMARL's checkpoints leave out
 COUNTERS = ("last_target_update_episode", "last_episode", "log_stats_t")
@@ -162,7 +162,14 @@ class QLearner:
 
         Of another's checkpoint (PyMARL's QMIX, Weighted QMIX), which has no such target
         networks, they become copies of the networks.
+
+        Raises:
+            CheckpointError: a file is absent, damaged or of other networks.
         """
+        with same_networks(path):
+            self._load(path)
+
+    def _load(self, path):
         state = load_tensors(f"{path}/opt.th")
         is_adam = "betas" in self.optimiser.param_groups[0]
         if any(("betas" in group) != is_adam for group in state["param_groups"]):

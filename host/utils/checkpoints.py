@@ -28,6 +28,16 @@ def _refusals():
         raise CheckpointError(str(error)) from error
 
 
+@contextmanager
+def same_networks(path):
+    """What a state of other networks makes of loading it is a CheckpointError."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: is of other networks ({reason})") from error
+
+
 def load_tensors(path):
     """Read a file of tensors, plain containers and numbers onto the CPU.
 

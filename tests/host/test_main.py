@@ -126,6 +126,21 @@ def test_a_checkpoint_that_is_damaged(capsys):
     assert latest().name == "1"  # nothing was written
 
 
+@pytest.mark.parametrize(
+    "changed, config",
+    [("rnn_hidden_dim=9", "qmix"), ("mixing_embed_dim=9", "qmix"), ("seed=1", "vdn")],
+)
+def test_a_checkpoint_of_other_networks(capsys, changed, config):
+    run("t_max=1", "save_model=True", config=config)
+    [models] = Path("results/models").iterdir()
+    capsys.readouterr()
+    words = [changed, "evaluate=True", f"checkpoint_path={models}"]
+    assert main(command(*words)) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(f"error: {models}/2") and "Traceback" not in line
+    assert "of other networks" in line or "mixer.th" in line
+
+
 class DivergingEnv(CountingEnv):
     """Rewards that are no numbers from the tenth episode on."""
 

@@ -332,10 +332,15 @@ def test_nothing_to_load_is_one_line(tmp_path: Path, missing: str) -> None:
     assert missing in str(error.value) and "\n" not in str(error.value)
 
 
-def test_another_network_s_checkpoint_is_one_line(tmp_path: Path) -> None:
-    with runner(rnn_hidden_dim=8) as made:
+@pytest.mark.parametrize(
+    "method, kind", [("cw_qmix", WQMixError), ("qmix", HostError), ("iql", HostError)]
+)
+def test_another_network_s_checkpoint_is_one_line(
+    tmp_path: Path, method: str, kind: type
+) -> None:
+    with runner(method=method, rnn_hidden_dim=8) as made:
         path = made.save(tmp_path)
-    with runner() as made, pytest.raises(WQMixError, match="another") as error:
+    with runner(method=method) as made, pytest.raises(kind, match="other") as error:
         made.load(path)
     assert path in str(error.value) and "\n" not in str(error.value)
 
