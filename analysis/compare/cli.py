@@ -86,6 +86,7 @@ def run(options: Any) -> None:
                 f"--range {task}: not one of {', '.join(comparison.tasks)}{hint}"
             )
     results = compute(comparison)
+    comparison.remarks += statistics.without_width(comparison)
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)

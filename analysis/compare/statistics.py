@@ -77,6 +77,20 @@ def final_scores(comparison: Comparison) -> Dict[Tuple[str, str], Tuple[float, .
     }
 
 
+def without_width(comparison: Comparison) -> List[str]:
+    """Return remarks on intervals that come from one run."""
+    remarks = []
+    for task in comparison.tasks:
+        groups = comparison.on(task)
+        single = [group.algorithm for group in groups if len(group.scores) == 1]
+        if single:
+            remarks.append(
+                f"{task}: one run of {', '.join(single)}: such an interval has no "
+                "width, and says nothing of other seeds"
+            )
+    return remarks
+
+
 def matrices(comparison: Comparison) -> Dict[str, np.ndarray]:
     """Return each algorithm's normalised scores [runs, tasks], for complete tasks.
 

@@ -248,6 +248,15 @@ def test_a_curve_of_one_point():
     assert (grid.tolist(), middle.tolist(), count.tolist()) == ([7], [3], [1])
 
 
+def test_one_run_has_no_interval_to_speak_of(tmp_path):
+    write_run(tmp_path / "1", name="qmix", seed=1)
+    write_run(tmp_path / "2", name="qmix", seed=2)
+    assert statistics.without_width(comparison(tmp_path)) == []
+    write_run(tmp_path / "3", name="vdn", seed=1)
+    (remark,) = statistics.without_width(comparison(tmp_path))
+    assert remark.startswith("3s5z: one run of vdn: such an interval has no width")
+
+
 def test_steps_to_reach_a_score(tmp_path):
     write_run(tmp_path / "1", seed=1, values=(0, 6, 10), steps=(0, 50, 100))
     write_run(tmp_path / "2", seed=2, values=(0, 1, 8), steps=(0, 50, 100))
