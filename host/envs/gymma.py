@@ -88,9 +88,11 @@ def _make(key, options):
         )
     package, colon, name = key.rpartition(":")
     if colon:
-        load(package, "gymma", EXTRAS.get(package, "gymma"))
+        load(package, "gymma", EXTRAS.get(package), EXTRAS)
     if name not in gymnasium.registry:
-        raise ConfigError(f"env_args.key {key!r}: {_not_registered(gymnasium, name)}")
+        hint = "" if colon else "; write package:id for a package's own"
+        reason = _not_registered(gymnasium, name)
+        raise ConfigError(f"env_args.key {key!r}: {reason}{hint}")
     # Its checker knows only environments for one agent.
     make = partial(gymnasium.make, name, disable_env_checker=True)
     return build(make, options)

@@ -1,25 +1,45 @@
 """Environments of other packages: importing them, and their episodes' seeds."""
 
 import importlib
+import sys
+from contextlib import contextmanager
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, nearest
 from .checks import seed_of
 
 
-def load(module, env, extra):
+@contextmanager
+def _without_output():
+    """What is printed goes to the standard error: the output may be somebody's file.
+
+    JaxMARL prints when it is imported, once it has put `sys.__stdout__` in place of
+    whatever `sys.stdout` was.
+    """
+    before = sys.stdout, sys.stderr, sys.__stdout__
+    sys.stdout = sys.__stdout__ = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr, sys.__stdout__ = before
+
+
+def load(module, env, extra, known=()):
     """Import `module`, which the extra `extra` of this package installs.
 
     Raises:
-        ConfigError: it is not installed, or does not import; names the extra.
+        ConfigError: it is not installed, or does not import; names the extra or, where
+            that is None, the nearest of the `known` modules.
     """
     try:
-        return importlib.import_module(module)
+        with _without_output():
+            return importlib.import_module(module)
     except ImportError as error:
+        install = f": pip install 'pymarl-wqmix[{extra}]'"
         raise ConfigError(
-            f"env {env!r} needs {module.split('.')[0]} ({error}): "
-            f"pip install 'pymarl-wqmix[{extra}]'"
+            f"env {env!r} needs {module.split('.')[0]} ({error})"
+            f"{install if extra else nearest(module, known)}"
         ) from None
 
 

@@ -10,6 +10,7 @@ import pytest
 from wqmix.host import envs
 from wqmix.host.envs import contract
 from wqmix.host.envs.gymma import EXTRAS
+from wqmix.host.envs.packages import load
 from wqmix.host.errors import HostError
 
 gymnasium = pytest.importorskip("gymnasium")
@@ -116,7 +117,9 @@ def test_a_state_carries_over_to_another_one():
         ({"key": "UnevenWqmixTst-v0"}, ["no id 'UnevenWqmixTst", "UnevenWqmixTest-v0"]),
         ({"key": None}, ["a gymnasium id is needed"]),
         ({"key": "CartPole-v1"}, ["is for one agent", "Box"]),
+        ({"key": "UnevenWqmix"}, ["no id", "write package:id for a package's own"]),
         ({"key": "no_such_package:X-v0"}, ["needs no_such_package"]),
+        ({"key": "lbforagin:X-v0"}, ["'lbforagin') (did you mean 'lbforaging'?)"]),
         ({"options": {"sale": 1}}, ["env_args.options {'sale': 1} are refused"]),
         ({"time_limit": 0}, ["time_limit is 0"]),
         ({"common_reward": False}, ["one reward for the team"]),
@@ -130,7 +133,19 @@ def test_a_mistake_is_one_line(env_args, parts):
     with pytest.raises(HostError) as error:
         gymma(**env_args)
     assert all(part in str(error.value) for part in parts)
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) and "pip install" not in str(error.value)
+
+
+def test_what_a_package_prints_when_imported_is_no_output(
+    tmp_path, monkeypatch, capsys
+):
+    text = "import sys\nsys.stdout = sys.__stdout__\nprint('hello')\n"  # as JaxMARL
+    (tmp_path / "wqmix_talkative.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    load("wqmix_talkative", "x", "x")
+    print("output again")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("output again\n", "hello\n")
 
 
 def test_actions_without_end_are_refused(monkeypatch):
