@@ -100,10 +100,10 @@ def read_yaml(path):
 
 
 def flatten(config, prefix=""):
-    """Dotted key -> value, for every value that is not a mapping."""
+    """Dotted key -> value, for every value that is not a mapping with keys."""
     flat = {}
     for key, value in config.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
@@ -143,12 +143,13 @@ def _merged(files, updates):
         path = find_config(option, name)
         config = _overlay(config, read_yaml(path), f"in {path.name}", default)
     for key, value in updates.items():
-        _check_known(key, config)
+        check_known(key, config)
         config = _overlay(config, nest(key, value), "on the command line", default)
     return config
 
 
-def _check_known(dotted_key, config):
+def check_known(dotted_key, config):
+    """Refuse a key that `config` does not have."""
     known, prefix = config, ""
     for part in dotted_key.split("."):
         if known == {}:

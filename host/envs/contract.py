@@ -161,14 +161,18 @@ class Checker:
         if not self.require(isinstance(info, dict), "get_env_info", info, "a dict"):
             raise _Broken
         for key in SIZES:
-            got, expected = {key: info.get(key)}, f"{key}: a whole number >= 1"
-            right = _is_size(info.get(key))
-            if not self.require(right, "get_env_info", got, expected):
+            if not _is_size(info.get(key)):
+                got = (
+                    _quote({key: info[key]})
+                    if key in info
+                    else f"a dict without {key!r}"
+                )
+                self.note("get_env_info", got, f"{key}: a whole number >= 1")
                 raise _Broken
-        limit = getattr(self.env, "episode_limit", None)
-        expected = f"{info['episode_limit']}, as get_env_info says"
-        right = limit == info["episode_limit"]
-        self.require(right, "episode_limit (attribute)", limit, expected)
+        for key in ("episode_limit", "n_agents"):
+            value = getattr(self.env, key, None)
+            expected = f"{info[key]}, as get_env_info says"
+            self.require(value == info[key], f"{key} (attribute)", value, expected)
         self.report.info = {key: int(info[key]) for key in SIZES}
 
     def observe(self, where):

@@ -69,8 +69,14 @@ def raises(self, *args):
 CASES = [  # what is replaced; method, returned, expected: a part of each
     ({"get_state": None}, "get_state", "no such method", "the state"),
     ({"get_env_info": lambda self: [2]}, "get_env_info", "[2]", "a dict"),
-    ({"get_env_info": without_state_shape}, "get_env_info", "None", "state_shape"),
+    (
+        {"get_env_info": without_state_shape},
+        "get_env_info",
+        "a dict without 'state_shape'",
+        "state_shape",
+    ),
     ({"episode_limit": 4}, "episode_limit", "4", "3, as get_env_info says"),
+    ({"n_agents": 3}, "n_agents", "3", "2, as get_env_info says"),
     ({"reset": raises}, "reset", "KeyError: 'no map' (test_contract.py", "exception"),
     ({"get_obs": lambda self: [[1.0, 2], [3.0]]}, "get_obs", "unlike", "(2, 2)"),
     ({"get_obs": lambda self: np.zeros((3, 2))}, "get_obs", "(3, 2)", "(2, 2)"),
@@ -219,6 +225,7 @@ def test_the_command_on_a_wrong_game(game_file, capsys):
         (["checked_game.py:Game", "env_args.options.sise=1"], "unexpected keyword"),
         (["matrix_gam"], "did you mean 'matrix_game'?"),
         (["matrix_game", "with", "env_args.gane=strong"], "'env_args.game'?"),
+        (["custom", "with", "env_args.option=1"], "did you mean 'env_args.options'?"),
         (["custom"], "entry_point is None"),
         (["custom", "with", "env_args.entry_point=x"], "package.module:Class"),
     ],
