@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 from ..config.reading import literal
-from ..errors import CheckpointError, ConfigError, WQMixError
+from ..errors import CheckpointError, ConfigError, WQMixError, nearest
 from . import command_line, registration
 from .configs import ConfigFiles, read_yaml, temporary_folder
 from .hosts.embedded import EMBEDDED_ROOT, Embedded
@@ -273,8 +273,8 @@ class Runner:
 
 
 def get_runner(
-    method: str,
-    env: Union[str, Callable[..., Any]],
+    method: Union[str, os.PathLike],
+    env: Union[str, os.PathLike, Callable[..., Any]],
     env_id: Optional[str] = None,
     config_path: Optional[str] = None,
     seed: Optional[int] = None,
@@ -294,19 +294,29 @@ def get_runner(
     Raises:
         ConfigError: a mistake in our settings; the host's own error for one in its.
     """
+    method, env = (
+        os.fspath(value) if isinstance(value, os.PathLike) else value
+        for value in (method, env)
+    )
+    if not isinstance(method, str):
+        raise ConfigError(f"method is {method!r}: a name or a YAML's path is needed")
     host = Embedded()
     keys = registration.learner_keys(EMBEDDED_ROOT)
     files = ConfigFiles(host, EMBEDDED_ROOT, keys)
     if callable(env) or _is_registered_only(env, files):
         env = _written(files, env, settings.pop("env_args", {}))
-    words = _words(read_yaml(config_path)) if config_path is not None else []
+    argv = [f"--config={method}", f"--env-config={env}", "with"]
+    words = []
+    if config_path is not None:
+        values = read_yaml(config_path)
+        _check_keys(files, argv, config_path, values)
+        words += _words(values)
     words += _words(settings)
     if env_id is not None:
         words.append(_word(f"env_args.{_id_key(files, env)}", env_id))
     words += [] if seed is None else [f"seed={seed}"]
-    argv = [f"--config={method}", f"--env-config={env}", "with", *words]
     registration.register_on_import(host, keys)
-    return Runner(command_line.rewrite(files, argv).argv)
+    return Runner(command_line.rewrite(files, [*argv, *words]).argv)
 
 
 def seed_everything(seed: int) -> None:
@@ -319,10 +329,40 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _is_registered_only(env: str, files: ConfigFiles) -> bool:
-    """Whether an environment has a name in the host's registry and no YAML."""
+def _check_keys(
+    files: ConfigFiles, argv: List[str], path: str, values: Dict[str, Any]
+) -> None:
+    """Refuse a key of a settings file that nothing knows, naming the file."""
+    config = importlib.import_module("wqmix.host.config")
+    errors = importlib.import_module("wqmix.host.errors")
+    command = config.parse_command_line(command_line.rewrite(files, argv).argv)
+    known = config.load_config(command)
+    for key in config.flatten(values):
+        try:
+            config.check_known(key, known)
+        except errors.HostError as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+
+def _is_registered_only(env: Any, files: ConfigFiles) -> bool:
+    """Whether an environment has a name in the host's registry and no YAML.
+
+    Raises:
+        ConfigError: it is neither such a name nor one that `--env-config` takes.
+    """
+    if not isinstance(env, str):
+        kind = type(env).__name__
+        raise ConfigError(f"env is of type {kind}: hand over the class or its name")
     registry = importlib.import_module("wqmix.host.envs").REGISTRY
-    return env in registry and env not in files.names("envs")
+    registered = sorted(set(registry).difference(files.names("envs")))
+    try:
+        files.locate("envs", env)
+    except ConfigError as error:
+        if env not in registered and registered:
+            near = nearest(env, registered)
+            offer = f"; registered are {', '.join(registered)}{near}"
+            raise ConfigError(f"{error}{offer}") from None
+    return env in registered
 
 
 def _written(files: ConfigFiles, env: Any, env_args: Dict[str, Any]) -> str:

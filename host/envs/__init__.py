@@ -42,8 +42,14 @@ def register_env(name, factory, batch_factory=None):
 
     ``factory(**env_args)`` returns a :class:`MultiAgentEnv`; ``batch_factory(n_copies,
     **env_args)``, where the game has such a form, a :class:`BatchEnv`. A name that is
-    taken is refused.
+    taken is refused, and what cannot be called.
     """
+    factories = [factory] if batch_factory is None else [factory, batch_factory]
+    if not isinstance(name, str) or not all(map(callable, factories)):
+        raise ConfigError(
+            f"register_env({name!r}, {factory!r}): a name and a class or function that "
+            "makes the environment are needed"
+        )
     if name in REGISTRY:
         raise ConfigError(f"env '{name}' is registered already; choose another name")
     REGISTRY[name] = factory

@@ -85,6 +85,14 @@ def test_where_settings_come_from_and_which_win(tmp_path: Path) -> None:
         assert made.args.label == "12", "text stays text"
 
 
+def test_files_are_named_by_paths_too(tmp_path: Path) -> None:
+    method, env = tmp_path / "mine.yaml", tmp_path / "game.yaml"
+    method.write_text("inherit: cw_qmix\nalpha: 0.3\n")
+    env.write_text("env: matrix_game\nenv_args: {game: mild}\n")
+    with runner(env, method) as made:
+        assert (made.args.alpha, made.args.env_args["game"]) == (0.3, "mild")
+
+
 @pytest.mark.parametrize(
     "settings, part",
     [
@@ -95,12 +103,32 @@ def test_where_settings_come_from_and_which_win(tmp_path: Path) -> None:
         ({"env": "predator_prey", "env_id": "x"}, "env_id: predator_prey is one game"),
         ({"env_id": "papper"}, "did you mean 'paper'?"),
         ({"config_path": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
+        ({"method": None}, "method is None: a name or a YAML's path"),
+        ({"env": None}, "env is of type NoneType: hand over the class or its name"),
+        ({"env": 3}, "env is of type int"),
     ],
 )
 def test_a_mistake_is_one_clear_line(settings: dict, part: str) -> None:
     with pytest.raises((WQMixError, HostError)) as error:
         runner(**settings)
     assert part in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("method", ["qmix", "cw_qmix"])
+@pytest.mark.parametrize("text", ["lrr: 1\n", "env_args: {gane: mild}\n"])
+def test_a_misspelt_key_in_a_file_names_the_file(
+    tmp_path: Path, method: str, text: str
+) -> None:
+    file = tmp_path / "my.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="did you mean '(lr|env_args.game)'") as error:
+        runner(method=method, config_path=str(file), t_max=5)
+    assert str(error.value).startswith(f"{file}: ")
+
+
+def test_an_object_is_no_class() -> None:
+    with pytest.raises(ConfigError, match="env is of type Meet: hand over the class"):
+        runner(Meet())
 
 
 def test_a_class_of_ones_own() -> None:
@@ -116,6 +144,19 @@ def test_a_registered_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     with runner("meet", "qmix", runner="vector", batch_size_run=2) as made:
         assert made.play(4) == 12
         assert made.episodes == 4
+
+
+def test_a_registered_name_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(envs.REGISTRY, "rendezvous", Meet)
+    with pytest.raises(ConfigError, match=r"registered are .*'rendezvous'\?\)"):
+        runner("rendezvos")
+
+
+@pytest.mark.parametrize("arguments", [("x", 3), (3, dict), ("x", Meet, 3)])
+def test_what_cannot_be_registered(arguments: tuple) -> None:
+    with pytest.raises(HostError, match="class or function"):
+        wqmix.host.register_env(*arguments)
+    assert not {"x", 3} & set(envs.REGISTRY)
 
 
 def test_a_broken_class_is_refused_before_training() -> None:
