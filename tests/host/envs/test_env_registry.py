@@ -21,6 +21,15 @@ def test_every_game_has_its_configuration():
         assert "seed" in config["env_args"], "the host hands its seed over in env_args"
 
 
+def test_a_configuration_s_first_line_stands_alone():
+    """`wqmix list environments` shows no other."""
+    for name in envs.REGISTRY:
+        with open(os.path.join(envs.CONFIG_FOLDER, name + ".yaml")) as stream:
+            first, second = stream.readline(), stream.readline()
+        assert first.startswith("# ")
+        assert first.endswith(".\n") or not second.startswith("#"), name
+
+
 @pytest.mark.parametrize("name", OWN_GAMES)
 def test_a_single_game_speaks_pymarl(name):
     env = envs.REGISTRY[name](seed=4)
