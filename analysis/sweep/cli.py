@@ -80,11 +80,11 @@ def sweep(options: Any) -> int:
         table.line(f"all {len(wanted.runs)} runs are completed already")
         return 0
     engine = engine_of(wanted, options)  # nothing is written before
-    try:
-        with locked(wanted.folder):
+    with locked(wanted.folder):
+        try:
             return execute(Sweep(wanted, engine, ledger, table))
-    finally:
-        engine.stop()
+        finally:
+            engine.stop()
 
 
 def check_options(options: Any) -> None:

@@ -205,6 +205,24 @@ def test_an_engine_that_cannot_be_had_leaves_nothing(tmp_path, monkeypatch, caps
     assert os.listdir() == ["tiny.yaml"]
 
 
+def test_the_lock_is_held_until_the_engine_has_stopped(tmp_path, monkeypatch):
+    """A run that is still ending must not be started again by another sweep."""
+    monkeypatch.chdir(tmp_path)
+    wanted = plan.read(file(tmp_path, BASE))
+    refused = []
+
+    def stop(self):
+        with pytest.raises(ConfigError, match="another sweep is at work"):
+            with cli.locked(wanted.folder):
+                pass
+        refused.append(True)
+
+    monkeypatch.setattr(engines.Local, "stop", stop)
+    monkeypatch.setattr(cli, "execute", lambda work: 130)
+    assert cli.main([str(tmp_path / "tiny.yaml")]) == 130
+    assert refused == [True]
+
+
 def test_a_dry_run_prints_the_commands_that_are_left(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     path = file(tmp_path, BASE + "seeds: 2\n")
