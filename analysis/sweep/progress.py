@@ -9,6 +9,7 @@ from typing import Optional
 
 _BEGINNING = re.compile(rb"[Bb]eginning training for (\d{1,15})")
 _STEP = re.compile(rb"t_env:\s*(\d{1,15})")
+_LOADED = re.compile(rb"Loading model from [^\n]*/(\d{1,15})\s")
 _OVERLAP = 100
 _MOST = 4_000_000
 
@@ -18,11 +19,13 @@ class Progress:
 
     Attributes:
         t_env, t_max: environment steps made, and to make (None: not known yet).
+        loaded: those of them that a checkpoint brought, made at another time.
     """
 
     def __init__(self, log: Path, t_max: Optional[int]) -> None:
         self.t_env: Optional[int] = None
         self.t_max = t_max
+        self.loaded = 0
         self._log, self._offset = log, 0
         self._first = (0.0, 0)
 
@@ -37,6 +40,8 @@ class Progress:
             return  # not there yet
         for match in _BEGINNING.finditer(added):
             self.t_max = int(match.group(1))
+        for match in _LOADED.finditer(added):
+            self.loaded = int(match.group(1))
         for match in _STEP.finditer(added):
             self._at(int(match.group(1)))
 
@@ -48,9 +53,15 @@ class Progress:
     @property
     def share(self) -> float:
         """Return how much of the run is done, from 0 to 1."""
-        if not self.t_env or not self.t_max:
-            return 0.0
-        return min(1.0, self.t_env / self.t_max)
+        return self._share(self.t_env or self.loaded)
+
+    @property
+    def loaded_share(self) -> float:
+        """Return how much of it a checkpoint brought."""
+        return self._share(self.loaded)
+
+    def _share(self, steps: int) -> float:
+        return min(1.0, steps / self.t_max) if self.t_max else 0.0
 
     @property
     def seconds_left(self) -> Optional[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from typing import Any, List, Optional
+from typing import Any, Iterable, List, Optional
 
 from wqmix.config.reading import one_line
 
@@ -13,6 +13,7 @@ from .execute import DONE, FAILED, RUNNING, WAITING
 
 SECONDS_BETWEEN_LINES = 30
 BAR = 20
+LEAST_OF_A_RUN = 0.02  # before that, nothing is said of the time left
 
 
 class Table:
@@ -52,15 +53,24 @@ class Table:
         total = sum(counts.values())
         states = (DONE, RUNNING, WAITING, FAILED)
         told = ", ".join(f"{counts[state]} {state}" for state in states)
-        done = sum(
-            1.0 if each.state in (DONE, FAILED) else each.progress.share
-            for each in sweep.watched.values()
-        )
-        share, left = done / max(1, len(sweep.watched)), "not known yet"
-        if share > 0.01:
-            elapsed = time.monotonic() - self._started
-            left = duration(elapsed * (1 - share) / share)
-        return f"{total} runs: {told} | {share:.0%} | time left {left}"
+        share = sum(map(_share, sweep.watched.values())) / max(1, len(sweep.watched))
+        left = self._seconds_left(sweep.watched.values())
+        said = "not known yet" if left is None else duration(left)
+        return f"{total} runs: {told} | {share:.0%} | time left {said}"
+
+    def _seconds_left(self, watched: Iterable[Any]) -> Optional[float]:
+        """Return the time for the rest at the rate of what was made here."""
+        left, made = 0.0, 0.0
+        for each in watched:
+            left += 1.0 - _share(each)
+            made += _share(each) - each.progress.loaded_share
+        if made <= LEAST_OF_A_RUN:
+            return None
+        return (time.monotonic() - self._started) * left / made
+
+
+def _share(each: Any) -> float:
+    return 1.0 if each.state in (DONE, FAILED) else each.progress.share
 
 
 def rows(sweep: Any, most: int) -> List[str]:

@@ -488,6 +488,26 @@ def test_progress_from_a_log_as_it_grows(tmp_path):
     assert progress.share == 0.75 and progress.seconds_left >= 0
 
 
+def test_what_a_checkpoint_brought_is_not_taken_for_work(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(table.time, "monotonic", lambda: clock[0])
+    watched = {}
+    for name in "ab":
+        each = watched[name] = execute.Watched(plan.Run(name, name, (), 1000), tmp_path)
+        each.state = execute.RUNNING
+    states = "completed", "running", "waiting", "FAILED"
+    work = SimpleNamespace(watched=watched, counts=lambda: dict.fromkeys(states, 0))
+    shown, log = table.Table(), watched["a"].log
+    log.write_text("Loading model from results/models/of a/600\nnext\n")
+    watched["a"].progress.read()
+    assert shown.summary(work).endswith("| 30% | time left not known yet")
+    with open(log, "a") as stream:
+        stream.write("t_env: 800 / 1000\n")
+    watched["a"].progress.read()
+    clock[0] += 60.0  # for 200 of 1,400 steps
+    assert shown.summary(work).endswith("| 40% | time left 6 min")
+
+
 def test_the_last_word_of_a_failed_run(tmp_path):
     each = execute.Watched(plan.Run("a", "l", ()), tmp_path)
     assert execute.last_word(each) == "no log"
