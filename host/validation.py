@@ -225,10 +225,10 @@ def _check_env(config):
     except (TypeError, ValueError) as error:
         raise ConfigError(f"env {name!r} refuses its env_args: {error}") from error
     except (Exception, SystemExit) as error:
-        if not envs.is_users(name):
+        if not envs.is_foreign(name):
             raise
         raise ConfigError(f"env {name!r}: making it raised {raised(error)}") from error
-    if envs.is_users(name):
+    if envs.is_foreign(name):
         contract.insist(env, name)
     else:
         env.close()

@@ -31,7 +31,7 @@ __all__ = [
     "SingleEnv",
     "complete_env_args",
     "default_env_args",
-    "is_users",
+    "is_foreign",
     "maker",
     "register_env",
 ]
@@ -57,14 +57,15 @@ def register_env(name, factory, batch_factory=None):
         BATCH_REGISTRY[name] = batch_factory
 
 
-def is_users(name):
-    """Whether a game is the user's own: to be held against the contract."""
-    return name == "custom" or name not in OWN
+def is_foreign(name):
+    """Whether a game's code may be the user's own: to be held against the contract."""
+    return name in FOREIGN or name not in OWN
 
 
 def maker(name):
-    """``REGISTRY[name]``; what it makes is watched where it is the user's own."""
-    return partial(watched, REGISTRY[name], name) if is_users(name) else REGISTRY[name]
+    """``REGISTRY[name]``; what it makes is watched where it may be the user's own."""
+    make = REGISTRY[name]
+    return partial(watched, make, name) if is_foreign(name) else make
 
 
 def default_env_args(name):
@@ -117,4 +118,5 @@ _register("custom", "custom", "custom")
 register_env("sc2", partial(_starcraft, "sc2"))
 register_env("sc2v2", partial(_starcraft, "sc2v2"))
 OWN = frozenset(REGISTRY)
+FOREIGN = frozenset(["custom", "gymma", "pettingzoo"])
 IN_ONE_PROCESS = frozenset(["smax"])  # JAX does not survive a fork

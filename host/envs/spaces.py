@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, EnvError
 from .multiagentenv import MultiAgentEnv
 from .packages import EpisodeSeeds
 
@@ -55,11 +55,11 @@ class SpacesEnv(MultiAgentEnv):
         from gymnasium.spaces import flatdim, flatten
 
         self._flatten, self._spaces = flatten, list(observation_spaces)
-        sizes = [flatdim(space) for space in self._spaces]
+        self._sizes = [flatdim(space) for space in self._spaces]
         self._actions = [Actions(*pair) for pair in enumerate(action_spaces)]
         self.n_agents, self.episode_limit = len(self._actions), episode_limit
         self.n_actions = max(actions.count for actions in self._actions)
-        self._obs = np.zeros((self.n_agents, max(sizes)), dtype=np.float32)
+        self._obs = np.zeros((self.n_agents, max(self._sizes)), dtype=np.float32)
         counts = np.array([[actions.count] for actions in self._actions])
         self._own_actions = (np.arange(self.n_actions) < counts).astype(np.uint8)
         self._avail = self._own_actions.copy()
@@ -108,9 +108,12 @@ class SpacesEnv(MultiAgentEnv):
                 self._avail[agent] = np.arange(self.n_actions) == 0
                 continue
             flat = self._flatten(self._spaces[agent], observation)
+            _insist(flat, f"agent {agent}'s observation", self._sizes[agent])
             self._obs[agent, : len(flat)] = flat
             if masks is not None and masks[agent] is not None:
-                self._avail[agent, : len(masks[agent])] = masks[agent]
+                mask = np.ravel(masks[agent])
+                _insist(mask, f"agent {agent}'s mask", self._actions[agent].count)
+                self._avail[agent, : len(mask)] = mask
 
     def get_obs(self):
         return list(self._obs.copy())
@@ -144,6 +147,11 @@ class SpacesEnv(MultiAgentEnv):
 
     def load_state_dict(self, state):
         self._seeds.load_state_dict(state)
+
+
+def _insist(array, what, size):
+    if len(array) != size:
+        raise EnvError(f"{what} has {len(array)} numbers; its space has {size}")
 
 
 def team_reward(rewards, scalarisation):

@@ -1,4 +1,4 @@
-"""A user's own environment, held against the contract at each step of a run."""
+"""An environment of foreign code, held against the contract at each step of a run."""
 
 import numpy as np
 
@@ -66,6 +66,8 @@ class Watched:
     def _call(self, method, *args):
         try:
             return getattr(self._env, method)(*args)
+        except EnvError as error:
+            raise EnvError(f"env {self._name!r}: {method}: {error}") from None
         except (Exception, SystemExit) as error:
             told = f"{method} raised {raised(error)}"
             raise EnvError(f"env {self._name!r}: {told}") from error

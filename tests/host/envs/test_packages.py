@@ -11,7 +11,7 @@ from wqmix.host import envs
 from wqmix.host.envs import contract
 from wqmix.host.envs.gymma import EXTRAS
 from wqmix.host.envs.packages import load
-from wqmix.host.errors import HostError
+from wqmix.host.errors import EnvError, HostError
 
 gymnasium = pytest.importorskip("gymnasium")
 spaces = gymnasium.spaces
@@ -109,6 +109,42 @@ def test_a_state_carries_over_to_another_one():
     second.load_state_dict(kept)
     assert second.reset()[1].tolist() == expected
     assert contract.check(lambda: gymma(seed=1), 2, seconds=0).findings == []
+
+
+def boom(*args):
+    raise KeyError("boom")
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        ({"step": boom}, r"step raised KeyError: 'boom' \(test_packages.py, line \d+"),
+        (
+            {"seen": lambda self: ((BOX.high[:1], 2), {})},
+            "step: agent 0's observation has 1 numbers; its space has 2",
+        ),
+        (
+            {"seen": lambda self: ((BOX.high, 2), {"action_mask": [np.ones(3)] * 2})},
+            "step: agent 0's mask has 3 numbers; its space has 4",
+        ),
+        (
+            {"seen": lambda self: ((BOX.high * np.nan, 2), {})},
+            r"get_obs returned NaN or infinity \(step 1\); expected: finite",
+        ),
+        (
+            {"step": lambda self, _: (*self.seen()[:1], [np.inf] * 2, False, 0, {})},
+            r"step returned inf \(after reset\); expected: a reward that is one finite",
+        ),
+    ],
+)
+def test_what_a_user_s_own_does_wrong_in_a_run_is_one_line(monkeypatch, wrong, said):
+    env = envs.maker("gymma")(key="UnevenWqmixTest-v0")
+    env.reset()
+    for name, value in wrong.items():
+        monkeypatch.setattr(Uneven, name, value)
+    with pytest.raises(EnvError, match=f"^env 'gymma': {said}"):
+        env.step([0, 0])
+        env.get_obs()
 
 
 @pytest.mark.parametrize(
