@@ -14,6 +14,8 @@ from typing import Any, List
 
 import yaml
 
+from ..storage.files import open_regular
+
 MAX_BYTES = 250_000
 MAX_NODES = 50_000  # an alias counts as all that it stands for
 MAX_DEPTH = 32
@@ -39,7 +41,7 @@ class _Loader(yaml.SafeLoader):
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     """A file's content, if it is no longer than `limit`."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             content = file.read(limit + 1)
     except OSError as error:
         raise ReadingError(f"cannot be read ({error.strerror})") from None

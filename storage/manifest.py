@@ -9,6 +9,7 @@ import numpy
 import torch
 
 from . import Refused
+from .files import open_regular
 from .settings import ADDED, FREE
 
 NAME = "manifest.json"
@@ -52,7 +53,7 @@ def read(folder):
     """
     path = os.path.join(folder, NAME)
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read()
         body = json.loads(content.decode("utf-8"))
         del body["sha256"]
@@ -107,7 +108,7 @@ def check(path, expected):
 def sha256(path):
     """A file's SHA-256, in hexadecimal digits."""
     found = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with open_regular(path) as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             found.update(block)
     return found.hexdigest()

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import torch
 
 from . import Refused
+from .files import open_regular
 
 _KNOWN_TO_TORCH = "weights_only" in inspect.signature(torch.load).parameters
 _ALLOWED = {
@@ -49,7 +50,8 @@ def load(path):
     else:
         safe = {"pickle_module": RESTRICTED_PICKLE}
     try:
-        return torch.load(path, map_location="cpu", **safe)
+        with open_regular(path) as stream:
+            return torch.load(stream, map_location="cpu", **safe)
     except Exception as error:  # whatever a broken file makes of the reader
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Refused(f"{path}: cannot be read as tensors ({reason})") from error

@@ -21,7 +21,7 @@ PACKAGES = {  # folder → import name
 MAY_IMPORT = {  # folder → (folders of ours, libraries)
     "src": ({"storage"}, {"torch", "numpy"}),
     "storage": (set(), {"torch", "numpy"}),
-    "config": (set(), {"yaml"}),
+    "config": ({"storage"}, {"yaml"}),
     "plugin": (
         {"src", "config"},
         {"torch", "numpy", "yaml", "sacred", "tensorboardX", "pandas"},

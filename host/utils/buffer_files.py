@@ -7,6 +7,7 @@ import numpy as np
 import torch as th
 
 from ...storage import manifest
+from ...storage.files import open_regular
 from ..errors import CheckpointError
 
 EPISODES_PER_FILE = 64
@@ -69,9 +70,8 @@ class BufferFiles:
             kept = numbers >= oldest
             slots = th.from_numpy(numbers[kept] % buffer.buffer_size)
             try:
-                with np.load(path, allow_pickle=False) as arrays:
-                    for key, field in buffer.fields().items():
-                        field[slots] = th.from_numpy(arrays[key][kept]).to(field.device)
+                with open_regular(path) as stream:
+                    _fill(buffer, slots, np.load(stream, allow_pickle=False), kept)
             except Exception as error:  # whatever a forged file makes of the reader
                 reason = (str(error) or type(error).__name__).splitlines()[0]
                 raise CheckpointError(
@@ -83,6 +83,16 @@ class BufferFiles:
         if os.path.isdir(self.folder):
             for name in set(os.listdir(self.folder)) - set(names):
                 os.remove(os.path.join(self.folder, name))
+
+
+def _fill(buffer, slots, arrays, kept):
+    """Put the episodes that are `kept` of a file's arrays into the buffer's slots."""
+    for key, field in buffer.fields().items():
+        array = arrays[key]
+        expected = (len(kept), *field.shape[1:])
+        if array.shape != expected:  # else torch would repeat an axis of one
+            raise ValueError(f"{key} has shape {array.shape} instead of {expected}")
+        field[slots] = th.from_numpy(array[kept]).to(field.device)
 
 
 def write_arrays(stream, arrays):
