@@ -29,11 +29,17 @@ class NonFiniteError(WQMixError):
 
     Attributes:
         terms: what was computed, by name.
+        t_env: environment steps at that update.
     """
 
-    def __init__(self, message: str, terms: Optional[Dict[str, float]] = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        terms: Optional[Dict[str, float]] = None,
+        t_env: int = 0,
+    ) -> None:
         super().__init__(message)
-        self.terms = terms or {}
+        self.terms, self.t_env = terms or {}, t_env
 
 
 class OutOfMemoryError(WQMixError):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, RMSprop
 
+from .guard import choose
 from .settings import HostSettings
 
 
@@ -62,16 +63,65 @@ class FlatOptimiser:
         return norm
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, is_good: Optional[Tensor] = None) -> None:
+        """Update every parameter that has a gradient.
+
+        Args:
+            is_good: [], on the device; where it is false nothing is changed.
+        """
         if self._flat[0].grad is None:
             self._gather()
+        before = None if is_good is None else self._copies()
+        self._count_on_the_device()
         self._inner.step()
+        if before is not None:
+            self._choose(before, is_good)
         for params, flat in zip(self._params, self._flat):
             flat.grad = None
             for p, new in zip(params, _split(flat, params)):
                 if p.grad is not None:
                     p.copy_(new)
+
+    # What an update that is not finite must leave as it was
+
+    @torch.no_grad()
+    def snapshot(self) -> List[Dict[str, Tensor]]:
+        """Return copies of the parameters and of the optimiser's state."""
+        self._refresh()
+        return self._copies()
+
+    @torch.no_grad()
+    def restore(self, taken: List[Dict[str, Tensor]], unless: Tensor) -> None:
+        """Put back what `snapshot` returned, unless `unless` [] is true."""
+        self._refresh()
+        self._choose(taken, unless)
+        for params, flat in zip(self._params, self._flat):
+            for p, value in zip(params, _split(flat, params)):
+                p.copy_(value)
+
+    def _copies(self) -> List[Dict[str, Tensor]]:
+        return [
+            {key: x.clone() for key, x in self._tensors(flat).items()}
+            for flat in self._flat
+        ]
+
+    def _choose(self, before: List[Dict[str, Tensor]], is_good: Tensor) -> None:
+        """Leave what is now where `is_good` [] is true, else as before.
+
+        A step count that torch keeps on the CPU would have to wait for a GPU; the
+        count that matters, Adam's, is on the device (`capturable`).
+        """
+        for flat, old in zip(self._flat, before):
+            for key, x in self._tensors(flat).items():
+                if x.device == is_good.device:
+                    zero = torch.zeros_like(x)  # before the first step
+                    choose(is_good, [x], [old.get(key, zero)])
+
+    def _tensors(self, flat: nn.Parameter) -> Dict[str, Tensor]:
+        """A vector and its state."""
+        state = self._inner.state[flat] if flat in self._inner.state else {}
+        found = {k: x for k, x in state.items() if isinstance(x, Tensor)}
+        return {"": flat.detach(), **found}
 
     def _gather(self) -> None:
         """Take parameters and gradients as they are now; none counts as zero."""
@@ -84,6 +134,11 @@ class FlatOptimiser:
         for params, flat in zip(self._params, self._flat):
             flat.data = _join(params)
 
+    def _count_on_the_device(self) -> None:
+        for group in self._inner.param_groups:
+            if "capturable" in group:
+                group["capturable"] = group["params"][0].is_cuda
+
     # Checkpoints, in torch's layout
 
     def state_dict(self, count: Optional[int] = None) -> Dict[str, Any]:
@@ -93,6 +148,8 @@ class FlatOptimiser:
         """
         inner, state, groups, first = self._inner.state_dict(), {}, [], 0
         for group, params in zip(inner["param_groups"], self._params):
+            if "capturable" in group:  # what is loaded elsewhere need not be on a GPU
+                group["capturable"] = False
             numbers = list(range(first, first + len(params)))
             state.update(zip(numbers, _each(inner["state"], group, params)))
             groups.append(
@@ -120,8 +177,18 @@ class FlatOptimiser:
             if any(own):
                 state[number] = _joined(own, params)
         self._refresh()
-        groups = [{**group, "params": [i]} for i, group in enumerate(groups)]
+        self._count_on_the_device()
+        own = self._inner.param_groups
+        groups = [
+            {**group, **_where_it_counts(mine), "params": [i]}
+            for i, (group, mine) in enumerate(zip(groups, own))
+        ]
         self._inner.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _where_it_counts(group: Dict[str, Any]) -> Dict[str, Any]:
+    """The option of a group by which torch keeps its step count on the device."""
+    return {key: group[key] for key in ("capturable",) if key in group}
 
 
 def _within(number: int, count: Optional[int]) -> bool:
@@ -145,7 +212,10 @@ def _each(
     """The state of a group's vector, parameter by parameter; nothing is shared."""
     found: List[Dict[str, Any]] = [{} for _ in params]
     for key, value in state.get(group["params"][0], {}).items():
-        parts = [value] * len(params) if key == "step" else _split(value, params)
+        is_count = key == "step"
+        if is_count and isinstance(value, Tensor):
+            value = value.cpu()
+        parts = [value] * len(params) if is_count else _split(value, params)
         for own, part in zip(found, parts):
             own[key] = part.clone() if isinstance(part, Tensor) else part
     return found
@@ -189,5 +259,8 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 def grad_norm(params: Iterable[nn.Parameter]) -> Tensor:
     """L2 norm over the gradients of all given parameters; zero where there are none."""
+    params = list(params)
     norms = [torch.linalg.norm(p.grad) for p in params if p.grad is not None]
-    return torch.linalg.norm(torch.stack(norms)) if norms else torch.zeros(())
+    if not norms:
+        return torch.zeros((), device=params[0].device)
+    return torch.linalg.norm(torch.stack(norms))

@@ -10,8 +10,9 @@ inputs, `F` units of the linear layer, `H` hidden units.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,23 @@ def recurrent_agents(parts: Sequence[Part], x: Tensor, slots: Slots) -> List[Ten
     return [h.unflatten(0, shape) for h in recurrent(parts, x.flatten(0, 1), sizes)]
 
 
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """Let a GPU's recurrences compute in float32: cuDNN's default is TF32 of 10 bits.
+
+    With it they would differ from the hosts' own cells, which are not cuDNN's.
+    """
+    where, flag, exact = torch.backends.cudnn, "allow_tf32", False
+    if hasattr(getattr(where, "rnn", None), "fp32_precision"):  # since torch 2.9
+        where, flag, exact = where.rnn, "fp32_precision", "ieee"
+    before = getattr(where, flag)
+    setattr(where, flag, exact)
+    try:
+        yield
+    finally:
+        setattr(where, flag, before)
+
+
 def _kind(linear: nn.Linear, cell: nn.GRUCell) -> Tuple[Any, ...]:
     """What networks that share a loop have in common."""
     weight = linear.weight
@@ -74,7 +92,9 @@ def _library_gru(
 ) -> Tensor:
     h0 = x.new_zeros(1, sizes[0], cell.hidden_size)
     f = torch.relu_(linear(x))
-    options = (_gru_weights(cell), True, 1, 0.0, cell.training, False)
+    # Without dropout "training" only says whether a GPU can go backward: a host's
+    # controller may have been left in evaluation.
+    options = (_gru_weights(cell), True, 1, 0.0, torch.is_grad_enabled(), False)
     if len(set(sizes)) == 1:
         f = f.unflatten(0, (len(sizes), sizes[0]))
         return torch.gru(f, h0, *options, False)[0].flatten(0, 1)

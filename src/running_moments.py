@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import torch
 from torch import Tensor
@@ -41,6 +41,17 @@ class RunningMoments:
     def unstandardise(self, x: Tensor) -> Tensor:
         """Return x · √var + mean."""
         return x * self.var.to(x).sqrt() + self.mean.to(x)
+
+    def snapshot(self) -> Tuple[Tensor, ...]:
+        """Return the three moments; `update` replaces them."""
+        return self.mean, self.var, self.count
+
+    def restore(self, taken: Tuple[Tensor, ...], unless: Tensor) -> None:
+        """Take back what `snapshot` returned, unless `unless` [] is true."""
+        self.mean, self.var, self.count = (
+            torch.where(unless, new, old.to(new))
+            for new, old in zip(self.snapshot(), taken)
+        )
 
     def state_dict(self) -> Dict[str, Any]:
         """Return the three moments."""

@@ -10,6 +10,8 @@ from typing import Callable, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from .guard import is_read_at_once
+
 MOST = 0.95  # all slots are computed where more than this share of them is used
 
 
@@ -81,7 +83,7 @@ def used_slots(mask: Tensor) -> Tuple[Slots, Slots]:
         mask: [B, T, 1], 0 where a transition is not real.
     """
     b, t, _ = mask.shape
-    if mask.device.type == "cpu":
+    if is_read_at_once(mask.device):
         steps = ((mask.squeeze(2) > 0) * torch.arange(1, t + 1)).amax(1).clamp(min=1)
         if steps.sum() <= MOST * b * t:
             return Slots(b, t + 1, steps + 1), Slots(b, t, steps)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Dict, Optional, Tuple
 
 import torch
+from torch import Tensor
 
+from .guard import choose
 from .settings import TargetUpdate
 
 
@@ -49,20 +51,37 @@ class TargetNetworks:
         for target in self.nets().values():
             target.cuda()
 
-    def after_train_step(self, episode_num: int) -> None:
-        """Let the targets follow, if it is time."""
+    def after_train_step(
+        self, episode_num: int, is_good: Optional[Tensor] = None
+    ) -> None:
+        """Let the targets follow, if it is time.
+
+        Args:
+            episode_num: episodes so far.
+            is_good: [], on the device; they follow only where it is true.
+        """
         self.train_steps += 1
         if episode_num < self.last_episode and self.update.unit == "episodes":
             # Since a checkpoint the host counts its episodes anew.
             self.last_update -= self.last_episode - episode_num
         self.last_episode = episode_num
         if self.update.unit == "soft":
-            self._blend(self.update.amount)
+            self._follow(is_good)
             return
         now = episode_num if self.update.unit == "episodes" else self.train_steps
         if now - self.last_update >= self.update.amount:
-            self.copy_all()
+            self._follow(is_good)
             self.last_update = now
+
+    def _follow(self, is_good: Optional[Tensor]) -> None:
+        targets = [p for net in self.nets().values() for p in net.parameters()]
+        before = [] if is_good is None else [p.clone() for p in targets]
+        if self.update.unit == "soft":
+            self._blend(self.update.amount)
+        else:
+            self.copy_all()
+        if is_good is not None:
+            choose(is_good, targets, before)
 
     def copy_all(self) -> None:
         """Make every target equal to its online network."""

@@ -77,13 +77,39 @@ def td_targets(
     v_next = value[:, 1:]
     if td_lambda is None:
         return reward + discount * v_next
-    target = torch.empty_like(v_next)
-    y_next = v_next[:, -1]
-    for t in reversed(range(target.shape[1])):
-        mixed = (1 - td_lambda) * v_next[:, t] + td_lambda * y_next
-        target[:, t] = reward[:, t] + discount[:, t] * mixed
-        y_next = torch.where(mask[:, t] > 0, target[:, t], value[:, t])
-    return target
+    is_real = mask > 0
+    now = reward + discount * (1 - td_lambda) * v_next
+    y = torch.where(is_real, now, value[:, :-1])
+    share = torch.where(is_real, td_lambda * discount, torch.zeros_like(discount))
+    y_next = _backwards(y, share, v_next[:, -1:])
+    return now + td_lambda * discount * y_next
+
+
+def _backwards(y: Tensor, share: Tensor, last: Tensor) -> Tensor:
+    """Solve y_t ← y_t + share_t · y_{t+1}, in log₂ T steps instead of T.
+
+    After k of them each y_t holds what comes from 2^k slots, and `share` its factor
+    of the rest.
+
+    Args:
+        y, share: [B, T, 1].
+        last: y_T [B, 1, 1].
+
+    Returns:
+        y_1 … y_T [B, T, 1].
+    """
+    y = torch.cat([y, last], 1)
+    share = torch.cat([share, torch.zeros_like(last)], 1)
+    step = 1
+    while step < y.shape[1]:
+        own = share[:, :-step]
+        more = (own * y[:, step:]).masked_fill(own == 0, 0)  # y may be anything there
+        y = torch.cat([y[:, :-step] + more, y[:, -step:]], 1)
+        share = torch.cat(
+            [own * share[:, step:], torch.zeros_like(share[:, -step:])], 1
+        )
+        step *= 2
+    return y[:, 1:]
 
 
 def _check_same_rank(*tensors: Tensor) -> None:

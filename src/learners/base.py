@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import copy
+import math
+import warnings
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
@@ -14,7 +16,9 @@ from torch import Tensor, nn
 
 from .. import checkpoints, targets
 from ..errors import ConfigError, NonFiniteError, OutOfMemoryError
+from ..guard import FiniteGuard, Snapshot, Statistics, is_read_at_once
 from ..optim import FlatOptimiser, build_optimiser, grad_norm, is_out_of_memory
+from ..recurrence import full_precision
 from ..running_moments import RunningMoments
 from ..settings import HostSettings, LearnerSettings, TargetUpdate
 from ..slots import Slots, used_slots
@@ -99,6 +103,7 @@ class Learner:
         self.reward_moments = RunningMoments()
         self.return_moments = RunningMoments()
         self.unroll = Unroll(self.settings.unroll, args, logger.console_logger.info)
+        self.guard = FiniteGuard()
         self.last_log_t = -args.learner_log_interval - 1
 
     def train(
@@ -120,10 +125,13 @@ class Learner:
             OutOfMemoryError: the device has too little memory for such a batch.
         """
         try:
-            return self._update(batch, t_env, episode_num, per_weight)
+            with full_precision():
+                return self._update(batch, t_env, episode_num, per_weight)
         except NonFiniteError as error:
-            where = self._save_evidence(batch, t_env, episode_num, error.terms)
-            raise NonFiniteError(f"{error}; {where}", error.terms) from None
+            is_of_this = error.t_env == t_env  # else, on a GPU, the batch is gone
+            raise self._with_evidence(
+                error, episode_num, batch if is_of_this else None
+            ) from None
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -131,17 +139,24 @@ class Learner:
         raise OutOfMemoryError(self._what_would_fit(batch, t_env))
 
     def _update(self, batch: Any, t_env: int, episode_num: int, per_weight: Any) -> Any:
+        before = Snapshot(self._changed_early())
         data, values, weights, td_error, losses = self._backward(
             batch, t_env, per_weight
         )
         is_log_step = t_env - self.last_log_t >= self.args.learner_log_interval
         stats = self._stats(data, values, weights, td_error) if is_log_step else {}
-        stats["grad_norm"] = self.optimiser.clip_grad_norm(self.host.grad_norm_clip)
-        stats.update(losses)
-        self._check_finite(stats, t_env, is_log_step)
-        self.optimiser.step()
+        norm = self.optimiser.clip_grad_norm(self.host.grad_norm_clip)
+        terms = {"grad_norm": norm, **losses}
+        stats.update(terms)
+        is_good = self.guard.judge(terms, t_env)
+        is_read = is_log_step or is_read_at_once(is_good.device)
+        if not (is_read and is_good):
+            before.restore(unless=is_good)
+        if is_read:
+            self._check_finite(t_env)
+        self.optimiser.step(None if is_read else is_good)
 
-        self.target_networks.after_train_step(episode_num)
+        self.target_networks.after_train_step(episode_num, None if is_read else is_good)
         if is_log_step:
             self.last_log_t = t_env
             self._log(stats, t_env)
@@ -216,6 +231,11 @@ class Learner:
         """What this learner can tell a weighting besides the common inputs."""
         return {}
 
+    def _changed_early(self) -> List[Any]:
+        """What changes before an update's losses are known, as `Snapshot` takes it."""
+        statistics = Statistics(self._nets().values())
+        return [self.reward_moments, self.return_moments, statistics]
+
     def _target_update(self) -> TargetUpdate:
         return self.host.target_update
 
@@ -224,6 +244,8 @@ class Learner:
 
     def cuda(self) -> None:
         """Move all networks to the GPU."""
+        # A cell's weights do not lie as cuDNN's own; to copy them costs little.
+        warnings.filterwarnings("ignore", "RNN module weights are not part of single")
         self.mac.cuda()
         for net in self._nets().values():
             net.cuda()
@@ -231,35 +253,41 @@ class Learner:
 
     # Checks and logging
 
-    def _check_finite(
-        self, terms: Dict[str, Tensor], t_env: int, is_log_step: bool
-    ) -> None:
-        """Stop before the optimiser's step if a loss or the gradient is not finite.
+    def _check_finite(self, t_env: Optional[int] = None) -> None:
+        """Stop if this update's losses or gradient are not finite, or an earlier one's.
 
-        On a GPU this would wait for the device, so there it is done on log steps only.
+        On a GPU this waits for the device, so there it is done on log steps only, and
+        before a checkpoint; until then `guard` has kept everything as it was.
         """
-        if terms["loss"].is_cuda and not is_log_step:
+        bad = self.guard.first_bad()
+        if bad is None:
             return
-        bad = [name for name, value in terms.items() if not value.isfinite().item()]
-        if bad:
-            raise NonFiniteError(
-                f"not finite at t_env={t_env}: {', '.join(bad)}; training stopped "
-                "before this update",
-                {name: value.item() for name, value in terms.items()},
-            )
+        names = [name for name, x in bad.terms.items() if not math.isfinite(x)]
+        found = "" if t_env is None else f" (found at the log step of {t_env})"
+        found = "" if bad.t_env == t_env else found
+        raise NonFiniteError(
+            f"not finite at t_env={bad.t_env}{found}: {', '.join(names)}; training "
+            "stopped before this update",
+            bad.terms,
+            bad.t_env,
+        )
 
-    def _save_evidence(
-        self, batch: Any, t_env: int, episode_num: int, terms: Dict[str, float]
-    ) -> str:
-        """Save the networks with the batch and the terms; say where, or why not."""
-        path = checkpoints.last_good_path(self.args, t_env)
-        fields = {key: batch[key].cpu() for key in EVIDENCE_FIELDS}
-        facts = {"t_env": t_env, "episode": episode_num, "terms": terms}
+    def _with_evidence(
+        self, error: NonFiniteError, episode_num: int, batch: Any
+    ) -> NonFiniteError:
+        """Save the networks with the batch, if any, and the terms; say where."""
+        path = checkpoints.last_good_path(self.args, error.t_env)
+        facts = {"t_env": error.t_env, "episode": episode_num, "terms": error.terms}
+        saved = "the networks until then"
+        if batch is not None:
+            facts["batch"] = {key: batch[key].cpu() for key in EVIDENCE_FIELDS}
+            saved += " and the batch"
         try:
-            self._save(path, {checkpoints.EVIDENCE_STEM: {**facts, "batch": fields}})
-        except OSError as error:
-            return f"the networks and the batch could not be saved in {path} ({error})"
-        return f"the networks until then and the batch are saved in {path}"
+            self._save(path, {checkpoints.EVIDENCE_STEM: facts})
+            where = f"{saved} are saved in {path}"
+        except OSError as problem:
+            where = f"{saved} could not be saved in {path} ({problem})"
+        return NonFiniteError(f"{error}; {where}", error.terms, error.t_env)
 
     def _what_would_fit(self, batch: Any, t_env: int) -> str:
         """Try ever fewer episodes; nothing is updated."""
@@ -316,7 +344,16 @@ class Learner:
         Files: `agent.th`, `mixer.th` and `opt.th` are as the host's own QMIX writes
         them, and loads them; the others are ours. Atomically: the folder is complete or
         as it was.
+
+        Raises:
+            NonFiniteError: on a GPU, where it is found only now: an earlier update was
+                not finite.
         """
+        try:
+            self._check_finite()
+        except NonFiniteError as error:
+            episode = self.target_networks.last_episode
+            raise self._with_evidence(error, episode, None) from None
         self._save(path, {})
 
     def _save(self, path: str, more: Dict[str, Any]) -> None:

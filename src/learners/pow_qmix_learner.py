@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import central, targets
@@ -46,11 +45,14 @@ class PowQMixLearner(WQMixLearner):
 
     def _values(self, batch: Any, data: Transitions, t_env: int) -> Values:
         values = super()._values(batch, data, t_env)
-        self._fit_recogniser(data, values, t_env)
+        self._fit_recogniser(data, values)
         return values
 
-    def _fit_recogniser(self, data: Transitions, values: Values, t_env: int) -> None:
-        """Minimise Σ m (Q_r − y)² / Σ m, `pow_updates` steps."""
+    def _fit_recogniser(self, data: Transitions, values: Values) -> None:
+        """Minimise Σ m (Q_r − y)² / Σ m, `pow_updates` steps.
+
+        If the last step's gradient is not finite, all are undone with the update.
+        """
         inputs = recogniser_inputs(data, values)
         count = data.mask.sum().clamp(min=1)
         for _ in range(self.settings.pow_updates):
@@ -58,9 +60,9 @@ class PowQMixLearner(WQMixLearner):
             loss = (data.mask * (q_r - values.target).square()).sum() / count
             self.recogniser_optimiser.zero_grad()
             loss.backward()
-            self.recogniser_optimiser.clip_grad_norm(self.host.grad_norm_clip)
-            self._check_finite({"loss": loss}, t_env, is_log_step=False)
+            norm = self.recogniser_optimiser.clip_grad_norm(self.host.grad_norm_clip)
             self.recogniser_optimiser.step()
+        self._recogniser_norm = norm
 
     def _weights(self, data: Transitions, values: Values, t_env: int) -> Tensor:
         """w(s, u), 1 everywhere at first (`pow_warmup_steps`)."""
@@ -77,6 +79,15 @@ class PowQMixLearner(WQMixLearner):
         """Whether |A_r(s, u)| < `pow_threshold` [B, T, 1], bool."""
         _, advantage = self.recogniser(*recogniser_inputs(data, values))
         return advantage.abs() < self.settings.pow_threshold
+
+    def _losses(self, *given: Any) -> Dict[str, Tensor]:
+        return {
+            **super()._losses(*given),
+            "recogniser_grad_norm": self._recogniser_norm,
+        }
+
+    def _changed_early(self) -> List[Any]:
+        return [*super()._changed_early(), self.recogniser_optimiser]
 
     def _logged(
         self, data: Transitions, values: Values, weights: Tensor, td_error: Tensor
@@ -101,5 +112,5 @@ def recogniser_inputs(
     q, avail = values.q[:, :-1].detach(), data.avail_actions[:, :-1]
     best = central.take(q, targets.greedy_actions(q, avail))
     gaps = central.take(q, data.actions) - best
-    onehot = F.one_hot(data.actions.squeeze(3), q.shape[3]).flatten(2)
-    return gaps, data.state[:, :-1], onehot.to(q.dtype)
+    onehot = torch.zeros_like(q).scatter_(3, data.actions, 1.0)
+    return gaps, data.state[:, :-1], onehot.flatten(2)

@@ -11,7 +11,6 @@ import functools
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import central
@@ -100,8 +99,8 @@ class ProjQMixLearner(Learner):
     def _projector_inputs(self, state: Tensor, actions: Tensor) -> Tensor:
         if self.settings.projector_inputs == "state":
             return state
-        onehot = F.one_hot(actions.squeeze(3), self.args.n_actions).flatten(2)
-        return torch.cat([state, onehot.to(state.dtype)], dim=2)
+        onehot = state.new_zeros(*actions.shape[:3], self.args.n_actions)
+        return torch.cat([state, onehot.scatter_(3, actions, 1.0).flatten(2)], dim=2)
 
     @torch.no_grad()
     def _sampled_value(self, q: Tensor, data: Transitions) -> Tensor:

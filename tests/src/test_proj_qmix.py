@@ -264,7 +264,7 @@ def test_the_projector_has_its_own_learning_rate_and_l2():
     start = [p.detach().clone() for p in learner.params]
     step, grads = learner.optimiser.step, []
 
-    def noting():  # torch 1.12's step adds the decay to the gradients themselves
+    def noting(*_):  # torch 1.12's step adds the decay to the gradients themselves
         grads.extend(p.grad.clone() for p in learner.params)
         step()
 

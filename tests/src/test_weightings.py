@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -194,6 +195,28 @@ def test_lambda_half_by_hand():
     # terminated: 2; 1 + (10 + 2)/4 = 4. Cut short: 12; 1 + (10 + 12)/4 = 6.5
     expected = [[6.40625, 11.625, 18.5, 28.0], [4.0, 2.0], [6.5, 12.0]]
     assert lambda_case(0.5) == expected
+
+
+@pytest.mark.parametrize("td_lambda", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("slots", [1, 2, 3, 8, 61, 200])
+def test_lambda_slot_by_slot(slots, td_lambda):
+    """The recursion of the docstring; what lies behind an episode is not looked at."""
+    rng = np.random.default_rng(slots)
+    lengths = [slots, max(1, slots // 2), 1]
+    reward, value = rng.normal(size=(3, slots, 1)), rng.normal(size=(3, slots + 1, 1))
+    terminated, mask = np.zeros((3, slots, 1)), np.zeros((3, slots, 1))
+    terminated[1, lengths[1] - 1] = 1
+    expected = np.full((3, slots, 1), np.nan)
+    for b, length in enumerate(lengths):
+        mask[b, :length] = 1
+        reward[b, length:] = value[b, length + 1 :] = np.nan
+        y = value[b, length]
+        for t in reversed(range(length)):
+            mixed = (1 - td_lambda) * value[b, t + 1] + td_lambda * y
+            y = expected[b, t] = reward[b, t] + 0.9 * (1 - terminated[b, t]) * mixed
+    given = (torch.tensor(x) for x in (reward, terminated, mask, value))
+    found = targets.td_targets(*given, 0.9, td_lambda).numpy()
+    assert np.allclose(found[mask > 0], expected[mask > 0], rtol=0, atol=1e-12)
 
 
 def test_ranks_must_agree():
