@@ -20,7 +20,7 @@ PACKAGES = [
     if (HERE / folder).is_dir()
     for name in [package] + [f"{package}.{sub}" for sub in find_packages(folder)]
 ]
-PLOTS = ["matplotlib>=3.5"]
+PLOTS = ["matplotlib>=3.7"]
 THEORY = ["scipy>=1.8"]
 # rliable breaks with a newer pandas, through arch.
 ANALYSIS = ["matplotlib>=3.7", "rliable>=1.2,<1.3", "arch>=5.3,<8", "pandas<3"]

@@ -1,86 +1,121 @@
-"""`wqmix replay CHECKPOINT`: one greedy episode of a game of ours, as a GIF."""
+"""`wqmix replay CHECKPOINT`: one episode as a GIF, or as text."""
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import logging
-import os
+import contextlib
+import io
 import sys
-import tempfile
+import warnings
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, List, Optional
 
 import numpy as np
-import yaml
 
-from ..errors import CheckpointError, ConfigError, WQMixError
-from ..host.envs.payoffs import payoff_tensor
-from ..host.errors import HostError
-from ..host.utils.checkpoints import nearest_step, verify
-from .figures import COLOURS, headless_pyplot
+from ..errors import ConfigError
+from ..host.errors import HostError, raised
+from ..host.playing import Episode, Player, settings
+from ..host.utils.checkpoints import find
+from .drawings import LARGEST, matrix_game, pictures, predator_prey, write_gif
+from .episodes import guarded, parse
+from .figures import headless_pyplot
 
-AGENT, PREY, GOOD, BAD = (
-    COLOURS["cw_qmix"],
-    COLOURS["vdn"],
-    COLOURS["ow_qmix"],
-    COLOURS["qmix"],
-)
-DOTS_PER_INCH = 90
-LAST_FRAMES = 6  # how often the last one is shown, so that it can be read
+GAMES = {"predator_prey": predator_prey, "matrix_game": matrix_game}
+WITH_RENDER_MODE = ("gymma", "pettingzoo", "mpe")  # in the constructor's options
+OUT = Path("replay.gif")
 EPILOG = """\
 examples:
   wqmix replay results/models/cw_qmix__2026-11-21_10-00-00__1
-  wqmix replay results/models/<run>/200000 --out prey.gif --seed 3 --fps 10"""
+  wqmix replay results/models/<run>/200000 --out prey.gif --seed 3 --fps 10
+  wqmix replay results/models/<run> --text --episode 17 with env_args.time_limit=20
+
+After `with`: env_args.KEY=value. Code (env_args.entry_point, say) is never taken from
+a checkpoint: repeat it here."""
 
 
 def main(argv: List[str]) -> int:
-    """Draw an episode; return the exit code."""
+    """Show an episode; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="wqmix replay",
-        description="Play one greedy episode of predator_prey or matrix_game with the "
-        "networks of a checkpoint, and draw it.",
+        description="Play one greedy episode with a checkpoint's agents, and show it: "
+        "as a GIF of what the environment renders, or as text.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--out", type=Path, help=f"the GIF ({OUT})")
+    parser.add_argument("--text", action="store_true", help="print it instead")
     parser.add_argument(
-        "checkpoint", help="results/models/<run>/<step>, or <run>: its last step"
+        "--episode", type=int, default=0, help="as `wqmix evaluate` counts them, from 0"
     )
-    parser.add_argument("--out", type=Path, default=Path("replay.gif"), help="the GIF")
-    parser.add_argument("--seed", type=int, default=0, help="of the episode")
     parser.add_argument("--fps", type=float, default=5, help="frames per second")
-    arguments = parser.parse_args(argv)
-    try:
-        told = replay(
-            arguments.checkpoint, arguments.out, arguments.seed, arguments.fps
-        )
-    except (WQMixError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(told)
-    return 0
+    arguments = parse(parser, argv)
+    return guarded(lambda: print(command(arguments)))
 
 
-def replay(checkpoint: str, out: Path, seed: int = 0, fps: float = 5) -> str:
-    """Play and draw; return what happened, as a line.
+def command(arguments: argparse.Namespace) -> str:
+    """Do what the command line says; return what is to be told."""
+    if arguments.episode < 0:
+        raise ConfigError(f"--episode {arguments.episode}: they are counted from 0")
+    if arguments.text and arguments.out:
+        raise ConfigError("--text prints the episode: without --out")
+    return replay(
+        arguments.checkpoint,
+        None if arguments.text else arguments.out or OUT,
+        arguments.seed,
+        arguments.fps,
+        number=arguments.episode,
+        words=arguments.words,
+        env_config=arguments.env_config,
+        or_text=arguments.out is None,
+    )
+
+
+def replay(
+    checkpoint: str,
+    out: Optional[Path],
+    seed: int = 0,
+    fps: float = 5,
+    number: int = 0,
+    words: Any = (),
+    env_config: Optional[str] = None,
+    or_text: bool = False,
+) -> str:
+    """Play and show an episode; return what happened, as text.
+
+    Args:
+        checkpoint: its folder, or a run's.
+        out: the GIF; None: the episode is returned as text.
+        seed, number: which episode.
+        fps: frames per second.
+        words, env_config: see `wqmix.host.playing.settings`.
+        or_text: what renders no pictures becomes text.
 
     Raises:
-        WQMixError, HostError: a checkpoint that cannot be used, a game that cannot be
-            drawn, or a file that cannot be written.
+        WQMixError, HostError: a checkpoint that cannot be used, an environment that
+            renders no pictures, or a file that cannot be written.
     """
-    check_output(out, fps)
-    path, config = configuration(checkpoint)
-    game = config["env"]
-    if game not in GAMES:
-        raise ConfigError(
-            f"{checkpoint} was trained on {game!r}: only {' and '.join(GAMES)} can be "
-            "drawn"
-        )
-    episode = play(path, config, seed)
-    title, frames = GAMES[game](config["env_args"], episode)
-    write_gif(out, fps, title, frames)
-    length, total = len(episode["reward"]), episode["reward"].sum()
-    return f"{out}: {length} steps, return {total:g}, from {path}"
+    if out is not None:
+        check_output(out, fps)
+    path, facts = find(checkpoint)
+    config = settings(facts, path, words, env_config, seed=seed)
+    is_drawn = out is not None and config["env"] in GAMES
+    film = Film(is_off=is_drawn)
+    episode, seen = played(config, path, facts, film, number, out)
+    told = f"{episode.length} steps, return {episode.total:g}, from {path}"
+    if out is not None and not is_drawn and not film.has_pictures():
+        reason = f"{config['env']!r} renders no pictures{film.why()}"
+        if not or_text:
+            raise ConfigError(f"{reason}: --text shows it as text")
+        print(f"note: {reason}: as text", file=sys.stderr)
+        out = None
+    if out is None:
+        return f"{as_text(seen, film)}\n{told}"
+    if is_drawn:
+        size, frames = GAMES[config["env"]](config["env_args"], seen)
+    else:
+        size, frames = pictures(film.shown, seen["reward"])
+    write_gif(out, fps, size, frames)
+    return f"{out}: {told}"
 
 
 def check_output(out: Path, fps: float) -> None:
@@ -89,7 +124,8 @@ def check_output(out: Path, fps: float) -> None:
         headless_pyplot()
     except ImportError as error:
         raise ConfigError(
-            f"replay needs matplotlib ({error}): pip install 'pymarl-wqmix[plots]'"
+            f"replay needs matplotlib ({error}): pip install 'pymarl-wqmix[plots]'; "
+            "--text needs nothing"
         ) from None
     if out.suffix != ".gif" or not out.resolve().parent.is_dir():
         raise ConfigError(f"--out {out}: a .gif file in a folder that exists is needed")
@@ -97,45 +133,97 @@ def check_output(out: Path, fps: float) -> None:
         raise ConfigError(f"--fps {fps:g}: it must be over 0 and at most 100")
 
 
-def configuration(checkpoint: str) -> Tuple[str, Dict[str, Any]]:
-    """Return a checkpoint's folder and the settings that it was trained with."""
-    path = os.path.abspath(checkpoint)
-    if not os.path.basename(path).isdigit():
-        path = os.path.join(path, str(nearest_step(path, 0)))
-    facts = verify(path)
-    if not facts or "env" not in facts.get("config", {}):
-        raise CheckpointError(
-            f"{checkpoint}: holds no settings; only checkpoints of the embedded host do"
-        )
-    return path, facts["config"]
+# Playing ------------------------------------------------------------------------------
 
 
-def play(path: str, config: Dict[str, Any], seed: int) -> Dict[str, np.ndarray]:
-    """Play one greedy episode with a checkpoint's networks.
+class Film:
+    """Stands before an environment, and renders it after each reset and step.
 
-    Returns:
-        `state` [T+1, S], `actions` [T, A], `reward` [T], and `utilities` [A, U], what
-        the agents think of their actions in the first step.
+    Attributes:
+        shown: pictures [H, W, 3] and texts; None where nothing was rendered.
     """
-    import torch
 
-    from .. import get_runner
+    def __init__(self, is_off: bool = False) -> None:
+        self.shown: List[Any] = []
+        self._env, self._reason, self._is_off = None, "", is_off
 
-    logging.getLogger("pymarl").setLevel(logging.WARNING)
-    changes = {"runner": "episode", "batch_size_run": 1, "use_cuda": False}
-    changes["buffer_size"] = config["batch_size"]  # nothing is put into it
-    settings = {**config, **changes}
-    settings["env_args"] = {**config["env_args"], "seed": seed}
-    with tempfile.TemporaryDirectory(prefix="wqmix-replay-") as folder:
-        file = Path(folder) / "settings.yaml"
-        file.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        runner = get_runner(str(file), config["env"], seed=seed)
-    with runner, torch.no_grad():
-        runner.load(path)
-        batch = runner.rollout()
-        runner.learner.mac.init_hidden(1)
-        utilities = runner.learner.mac.forward(batch, t=0)[0]
-    length = int(batch["filled"][0].sum()) - 1
+    def before(self, env: Any) -> Film:
+        """Stand before this environment."""
+        self._env = env
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._env, name)
+
+    def reset(self) -> Any:
+        self.shown = []
+        result = self._env.reset()
+        self._take()
+        return result
+
+    def step(self, actions: Any) -> Any:
+        result = self._env.step(actions)
+        self._take()
+        return result
+
+    def _take(self) -> None:
+        if self._is_off or self._reason:
+            return
+        printed = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(printed):
+                got = self._env.render()
+        except (Exception, SystemExit) as error:  # whatever a display does not like
+            cause = error.__cause__ or error
+            self._reason = raised(cause)
+            return
+        text = got if isinstance(got, str) else printed.getvalue()
+        self.shown.append(reduced(got) if is_picture(got) else text.rstrip() or None)
+
+    def has_pictures(self) -> bool:
+        return bool(self.shown) and all(map(is_picture, self.shown))
+
+    def why(self) -> str:
+        """Why there is none, where something was raised."""
+        return f" here ({self._reason})" if self._reason else ""
+
+
+def is_picture(got: Any) -> bool:
+    return isinstance(got, np.ndarray) and got.ndim == 3 and got.shape[2] in (3, 4)
+
+
+def reduced(picture: np.ndarray) -> np.ndarray:
+    """Return it no larger than a frame of the GIF: a long episode has many."""
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    image.thumbnail((LARGEST, LARGEST))
+    return np.asarray(image)
+
+
+def played(
+    config: Dict[str, Any],
+    path: str,
+    facts: Any,
+    film: Film,
+    number: int,
+    out: Optional[Path],
+) -> Any:
+    """Play up to the episode; return it and what was seen and done in it.
+
+    The latter: `state` [T+1, S], `actions` [T, A], `reward` [T], and `utilities`
+    [A, U], what the agents think of their actions in the first step.
+    """
+    mode = "ansi" if out is None else "rgb_array"
+    with player_of(config, path, facts, mode) as player:
+        player.runner.env = film.before(player.runner.env)
+        *_, episode = player.episodes(number + 1)
+        utilities = player.utilities(episode.batch)
+    return episode, seen_in(episode, utilities)
+
+
+def seen_in(episode: Episode, utilities: Any) -> Dict[str, np.ndarray]:
+    batch, length = episode.batch, episode.length
     return {
         "state": batch["state"][0, : length + 1].numpy(),
         "actions": batch["actions"][0, :length, :, 0].numpy(),
@@ -144,144 +232,36 @@ def play(path: str, config: Dict[str, Any], seed: int) -> Dict[str, np.ndarray]:
     }
 
 
-def write_gif(
-    out: Path, fps: float, size: Tuple[float, float], frames: Callable[[Any], Iterator]
-) -> None:
-    """Write what `frames(figure)` draws, one picture each time that it yields."""
-    from matplotlib.animation import PillowWriter
-
-    pyplot = headless_pyplot()
-    figure = pyplot.figure(figsize=size, layout="constrained")
-    writer = PillowWriter(fps=fps)
-    try:
-        with writer.saving(figure, str(out), DOTS_PER_INCH):
-            for _ in frames(figure):
-                writer.grab_frame()
-            for _ in range(LAST_FRAMES):
-                writer.grab_frame()
-    except OSError as error:
-        raise ConfigError(f"--out {out}: {error.strerror}") from None
-    finally:
-        pyplot.close(figure)
+def player_of(config: Dict[str, Any], path: str, facts: Any, mode: str) -> Player:
+    """Return a player whose environment is told how it will be rendered, if it can."""
+    options = config["env_args"].get("options") or {}
+    if config["env"] in WITH_RENDER_MODE and "render_mode" not in options:
+        env_args = {**config["env_args"], "options": {**options, "render_mode": mode}}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of modes that are not announced
+                return Player({**config, "env_args": env_args}, path, facts)
+        except HostError:  # it takes no such option
+            pass
+    return Player(config, path, facts)
 
 
-# Predator-prey ------------------------------------------------------------------------
+# Text ---------------------------------------------------------------------------------
 
 
-def predator_prey(env_args: Dict[str, Any], episode: Dict[str, np.ndarray]) -> Any:
-    """Return the figure's size and the drawing of its frames: the grid at each step."""
-    rows, columns = env_args["world_shape"]
-    planes = episode["state"].reshape(-1, rows, columns, 3)
-
-    def frames(figure: Any) -> Iterator[None]:
-        axes = figure.add_subplot(aspect="equal")
-        axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
-        axes.set_xticks(np.arange(columns + 1) - 0.5, [])
-        axes.set_yticks(np.arange(rows + 1) - 0.5, [])
-        axes.grid(color="0.85")
-        axes.tick_params(length=0)
-        size = 200 * 100 / max(rows, columns) ** 2
-        agents = axes.scatter([], [], s=size, c=AGENT, label="agents")
-        prey = axes.scatter([], [], s=size, c=PREY, marker="s", label="prey")
-        legend = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "frameon": False}
-        axes.legend(ncol=2, **legend)
-        for t, grid in enumerate(planes):
-            for dots, plane in ((agents, 0), (prey, 1)):
-                dots.set_offsets(np.argwhere(grid[..., plane])[:, ::-1])
-            reward = episode["reward"][t - 1] if t else 0.0
-            total = episode["reward"][:t].sum()
-            paid = f"   reward {reward:+g}" if reward else ""
-            colour = "black" if not reward else GOOD if reward > 0 else BAD
-            axes.set_title(f"step {t}   return {total:g}{paid}", color=colour)
-            yield
-
-    return (4.6, 4.6 * rows / columns + 0.6), frames
+def as_text(seen: Dict[str, np.ndarray], film: Film) -> str:
+    """Return a line for each step, and what was rendered after it."""
+    actions, reward = seen["actions"], seen["reward"]
+    shown = [*film.shown, *[None] * (len(reward) + 1 - len(film.shown))]
+    width = len(str(actions.max()))
+    lines = [text_of(shown[0])]
+    for t, (chosen, paid) in enumerate(zip(actions, reward), start=1):
+        numbers = " ".join(f"{action:{width}}" for action in chosen)
+        total = f"return {reward[:t].sum():g}"
+        lines.append(f"step {t:3}   actions {numbers}   reward {paid:<+8.4g} {total}")
+        lines.append(text_of(shown[t]))
+    return "\n".join(line for line in lines if line)
 
 
-# Matrix games -------------------------------------------------------------------------
-
-
-def matrix_game(env_args: Dict[str, Any], episode: Dict[str, np.ndarray]) -> Any:
-    """Return the figure's size and the drawing of its frames.
-
-    First the payoffs, then each agent's choice beside what it thinks of its actions,
-    at last what the joint action pays. A panel for each choice of the agents after the
-    second.
-    """
-    payoff = payoff_tensor(env_args["game"], env_args["payoff"])
-    actions, utilities = episode["actions"][0], episode["utilities"]
-    others = list(itertools.product(*map(range, payoff.shape[2:])))
-
-    def frames(figure: Any) -> Iterator[None]:
-        panels = figure.subplots(1, len(others), squeeze=False)[0]
-        for axes, rest in zip(panels, others):
-            draw_payoffs(axes, payoff, rest)
-        figure.suptitle("the payoffs")
-        yield
-        for agent, action in enumerate(actions):
-            own = ", ".join(f"{q:.1f}" for q in utilities[agent, : payoff.shape[agent]])
-            figure.suptitle(f"agent {agent + 1}: utilities {own}, plays {action + 1}")
-            for axes, rest in zip(panels, others):
-                mark_choice(axes, payoff.shape, rest, agent, action)
-            yield
-        paid, best = payoff[tuple(actions)], payoff.max()
-        colour = GOOD if paid == best else BAD
-        mark_joint(panels[others.index(tuple(actions[2:]))], actions, colour)
-        text = f"together: {paid:g}, of at most {best:g}"
-        figure.suptitle(text, color=colour)
-        yield
-
-    width = max(3.4, 0.9 * payoff.shape[1] + 0.8)
-    return (width * len(others), 0.9 * payoff.shape[0] + 1.2), frames
-
-
-def draw_payoffs(axes: Any, payoff: np.ndarray, rest: Tuple[int, ...]) -> None:
-    """Draw the table of the first two agents' actions, with numbers in it."""
-    table = payoff[(slice(None), slice(None), *rest)]
-    axes.imshow(
-        table, cmap="Blues", vmin=payoff.min(), vmax=2 * payoff.max() - payoff.min()
-    )
-    for (row, column), value in np.ndenumerate(table):
-        axes.text(column, row, f"{value:g}", ha="center", va="center")
-    axes.set_xticks(range(table.shape[1]), range(1, table.shape[1] + 1))
-    axes.set_yticks(range(table.shape[0]), range(1, table.shape[0] + 1))
-    axes.set(xlabel="agent 2", ylabel="agent 1")
-    if rest:
-        names = [f"agent {k + 3} plays {action + 1}" for k, action in enumerate(rest)]
-        axes.set_title(", ".join(names), fontsize="small")
-
-
-def mark_choice(
-    axes: Any, shape: Tuple[int, ...], rest: Tuple[int, ...], agent: int, action: int
-) -> None:
-    """Frame the chosen row or column; of a later agent, fade the other panels."""
-    if agent >= 2:
-        if rest[agent - 2] != action:
-            for artist in (*axes.images, *axes.texts, *axes.patches):
-                artist.set_alpha(0.25)
-        return
-    corner = (-0.5, action - 0.5) if agent == 0 else (action - 0.5, -0.5)
-    size = (shape[1], 1) if agent == 0 else (1, shape[0])
-    frame(axes, corner, size, AGENT, 2)
-
-
-def mark_joint(axes: Any, actions: np.ndarray, colour: str) -> None:
-    """Frame the cell that is played."""
-    frame(axes, (actions[1] - 0.5, actions[0] - 0.5), (1, 1), colour, 4)
-
-
-def frame(
-    axes: Any,
-    corner: Tuple[float, float],
-    size: Tuple[float, float],
-    colour: str,
-    width: float,
-) -> None:
-    from matplotlib.patches import Rectangle
-
-    edge = Rectangle(corner, *size, fill=False, edgecolor=colour, lw=width, zorder=3)
-    edge.set_clip_on(False)
-    axes.add_patch(edge)
-
-
-GAMES = {"predator_prey": predator_prey, "matrix_game": matrix_game}
+def text_of(shown: Any) -> str:
+    return shown if isinstance(shown, str) else ""

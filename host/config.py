@@ -136,12 +136,28 @@ def load_env_config(name, words):
     return _merged((("--env-config", name),), dict(map(_parse_update, words)))
 
 
+def over_defaults(settings, source):
+    """Settings of another source than a YAML, over those of default.yaml."""
+    default = read_yaml(CONFIG_DIR / "default.yaml")
+    return _overlay(default, settings, source, default)
+
+
+def updated(config, words):
+    """A configuration with the `key=value` words of a command line over it."""
+    default = read_yaml(CONFIG_DIR / "default.yaml")
+    return _updated(config, dict(map(_parse_update, words)), default)
+
+
 def _merged(files, updates):
     default = read_yaml(CONFIG_DIR / "default.yaml")
     config = default
     for option, name in files:
         path = find_config(option, name)
         config = _overlay(config, read_yaml(path), f"in {path.name}", default)
+    return _updated(config, updates, default)
+
+
+def _updated(config, updates, default):
     for key, value in updates.items():
         check_known(key, config)
         config = _overlay(config, nest(key, value), "on the command line", default)

@@ -14,6 +14,7 @@ from ..storage import manifest
 from .components.episode_buffer import ReplayBuffer
 from .components.transforms import OneHot
 from .controllers import REGISTRY as mac_REGISTRY
+from .envs.contract import SIZES
 from .errors import NonFiniteError
 from .learners import REGISTRY as le_REGISTRY
 from .runners import REGISTRY as r_REGISTRY
@@ -83,6 +84,25 @@ def run_sequential(args, logger):
 def build(args, logger, runner):
     """The replay buffer and the learner, from what the environment says of itself."""
     env_info = runner.get_env_info()
+    scheme, groups, preprocess = layout(args, env_info)
+    buffer = ReplayBuffer(
+        scheme,
+        groups,
+        args.buffer_size,
+        env_info["episode_limit"] + 1,
+        preprocess=preprocess,
+        device="cpu" if args.buffer_cpu_only else args.device,
+    )
+    mac = mac_REGISTRY[args.mac](buffer.scheme, groups, args)
+    runner.setup(scheme=scheme, groups=groups, preprocess=preprocess, mac=mac)
+    learner = le_REGISTRY[args.learner](mac, buffer.scheme, logger, args)
+    if args.use_cuda:
+        learner.cuda()
+    return buffer, learner
+
+
+def layout(args, env_info):
+    """The scheme, groups and preprocessing of batches; sizes are noted in `args`."""
     args.n_agents = env_info["n_agents"]
     args.n_actions = env_info["n_actions"]
     args.state_shape = env_info["state_shape"]
@@ -100,20 +120,7 @@ def build(args, logger, runner):
     }
     groups = {"agents": args.n_agents}
     preprocess = {"actions": ("actions_onehot", [OneHot(out_dim=args.n_actions)])}
-    buffer = ReplayBuffer(
-        scheme,
-        groups,
-        args.buffer_size,
-        env_info["episode_limit"] + 1,
-        preprocess=preprocess,
-        device="cpu" if args.buffer_cpu_only else args.device,
-    )
-    mac = mac_REGISTRY[args.mac](buffer.scheme, groups, args)
-    runner.setup(scheme=scheme, groups=groups, preprocess=preprocess, mac=mac)
-    learner = le_REGISTRY[args.learner](mac, buffer.scheme, logger, args)
-    if args.use_cuda:
-        learner.cuda()
-    return buffer, learner
+    return scheme, groups, preprocess
 
 
 def load_checkpoint(args, logger, runner, learner):
@@ -179,6 +186,9 @@ class Training:
             "save": Every(args.save_model_interval),
         }
         self.saved_at = None
+        # For manifests: with these a policy can act where no environment is.
+        sizes = {key: int(runner.get_env_info()[key]) for key in SIZES}
+        self.facts = {"config": args.identity, "sizes": sizes}
         self.after_test = None  # called after each test, where somebody asked for it
         models = os.path.join(args.local_results_path, "models", args.unique_token)
         path = args.checkpoint_path if args.resume else models
@@ -262,7 +272,7 @@ class Training:
             self.runner.t_env,
             self.state_dict(),
             self.buffer,
-            config=self.args.identity,
+            **self.facts,
             test_return=tests[-1][1] if tests else None,
         )
 
@@ -273,7 +283,7 @@ class Training:
             self.learner,
             self.runner.t_env,
             {**facts, "batch": fields},
-            config=self.args.identity,
+            **self.facts,
         )
 
     def state_dict(self):

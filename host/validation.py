@@ -10,6 +10,7 @@ from ..config import reading
 from . import controllers, envs, learners, runners
 from .components import action_selectors
 from .envs import contract
+from .envs.multiagentenv import NO_REPLAY, records_replays
 from .errors import CheckpointError, ConfigError, HostError, raised, unknown
 from .modules import agents, mixers
 from .utils.checkpoints import (
@@ -85,6 +86,18 @@ def validate(config):
         _look_for_a_run(config)
     _check_checkpoint(config)
     return config
+
+
+def validate_playing(config):
+    """As `validate`, for episodes that nothing is learned from: no learner, no buffer.
+
+    Raises:
+        HostError: the first thing found wrong.
+    """
+    _check_names(config)
+    _check_numbers(config)
+    _check_combinations(config)
+    _check_env(config)
 
 
 def _check_learner(config):
@@ -228,6 +241,9 @@ def _check_env(config):
         if not envs.is_foreign(name):
             raise
         raise ConfigError(f"env {name!r}: making it raised {raised(error)}") from error
+    if config["save_replay"] and not records_replays(env):
+        env.close()
+        raise ConfigError(NO_REPLAY)
     if envs.is_foreign(name):
         contract.insist(env, name)
     else:

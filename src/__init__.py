@@ -15,6 +15,10 @@ def __getattr__(name: str) -> Any:
         from .plugin.session import get_runner
 
         return get_runner
+    if name == "load_policy":
+        from .host.policy import load_policy
+
+        return load_policy
     if name == "weighting":  # imports torch: when it is asked for
         return import_module(".weighting", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -36,7 +36,8 @@ COMMANDS = {
     "plot": ("wqmix.analysis.plot", "one metric in the terminal: RESULTS…"),
     "doctor": ("wqmix.plugin.doctor", "does it work in this checkout? [src/main.py]"),
     "check-env": ("wqmix.host.check_env", "what is wrong with an environment: NAME"),
-    "replay": ("wqmix.analysis.replay", "an episode as GIF: CHECKPOINT"),
+    "replay": ("wqmix.analysis.replay", "watch an episode, as GIF or text: CHECKPOINT"),
+    "evaluate": ("wqmix.analysis.evaluate", "episodes one by one, as CSV: CHECKPOINT"),
     "export-configs": ("wqmix.plugin.export", "resolved YAMLs for your fork: DIR"),
     "theory": ("wqmix.theory.cli", "the paper's operators, exact, on a payoff: PAYOFF"),
 }

@@ -68,6 +68,17 @@ def maker(name):
     return partial(watched, make, name) if is_foreign(name) else make
 
 
+def imported_keys(config):
+    """The keys of `env_args` whose text is imported, other than of known packages."""
+    name, env_args = config["env"], config["env_args"]
+    key = str(env_args.get("key"))
+    package = key.rpartition(":")[0] if name == "gymma" else key.split(".")[0]
+    is_known = package in KNOWN_PACKAGES or (name == "gymma" and ":" not in key)
+    if name == "custom":
+        return ["entry_point"]
+    return ["key"] if name in FOREIGN and not is_known else []
+
+
 def default_env_args(name):
     """The `env_args` of ``config/envs/<name>.yaml``."""
     path = os.path.join(CONFIG_FOLDER, name + ".yaml")
@@ -119,4 +130,6 @@ register_env("sc2", partial(_starcraft, "sc2"))
 register_env("sc2v2", partial(_starcraft, "sc2v2"))
 OWN = frozenset(REGISTRY)
 FOREIGN = frozenset(["custom", "gymma", "pettingzoo"])
+# Of other packages, those that may be imported because a checkpoint says so.
+KNOWN_PACKAGES = frozenset(["lbforaging", "rware", "pettingzoo", "mpe2"])
 IN_ONE_PROCESS = frozenset(["smax"])  # JAX does not survive a fork

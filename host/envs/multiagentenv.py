@@ -4,6 +4,11 @@ import numpy as np
 
 from ..errors import ConfigError
 
+NO_REPLAY = (
+    "save_replay: this environment records none; "
+    "`wqmix replay CHECKPOINT` shows an episode"
+)
+
 
 class MultiAgentEnv:
     """One game with PyMARL's methods: what every runner and every ported game knows.
@@ -75,7 +80,7 @@ class MultiAgentEnv:
 
     def save_replay(self):
         """Write a replay."""
-        raise NotImplementedError
+        raise ConfigError(NO_REPLAY)
 
     def state_dict(self):
         """What the next episodes depend on, in plain types and tensors; or None.
@@ -165,6 +170,14 @@ class BatchEnv:
         }
 
 
+def records_replays(env):
+    """Whether an environment, ported or not, has a `save_replay` of its own."""
+    own = getattr(env, "save_replay", None)
+    return callable(own) and (
+        getattr(own, "__func__", own) is not MultiAgentEnv.save_replay
+    )
+
+
 def state_of(env):
     """``env.state_dict()``; None for a ported game that has no such method."""
     return env.state_dict() if hasattr(env, "state_dict") else None
@@ -229,8 +242,3 @@ class SingleEnv(MultiAgentEnv):
 
     def load_state_dict(self, state):
         self.batch.load_state_dict(state)
-
-    def save_replay(self):
-        raise ConfigError(
-            f"save_replay: {type(self.batch).__name__} records none; set it to False"
-        )

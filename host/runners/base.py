@@ -23,6 +23,7 @@ class Runner:
         self.t_env = 0
         self.train_returns, self.test_returns = [], []
         self.train_stats, self.test_stats = {}, {}
+        self.after_rollout = None  # called with what `_finish` is, where asked for
         self.log_train_stats_t = -math.inf  # so that the first episode is logged
         # Whole rollouts only: the number of episodes that a test consists of.
         self.test_episodes = max(1, args.test_nepisode // self.batch_size)
@@ -82,6 +83,8 @@ class Runner:
 
     def _finish(self, returns, lengths, infos, test_mode):
         """Count and log finished episodes: their returns, lengths and last infos."""
+        if self.after_rollout is not None:
+            self.after_rollout(returns, lengths, infos)
         stats = self.test_stats if test_mode else self.train_stats
         all_returns = self.test_returns if test_mode else self.train_returns
         if not test_mode:

@@ -194,6 +194,28 @@ def nearest_step(folder, load_step):
     return min(steps, key=lambda step: abs(step - load_step))
 
 
+def find(path):
+    """A checkpoint's folder and its manifest, both whole.
+
+    Args:
+        path: of a checkpoint, or of a run's folder, whose last one is taken.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or says nothing of its settings.
+    """
+    path = os.path.abspath(os.path.expanduser(path))
+    is_run = not os.path.isfile(os.path.join(path, manifest.NAME))
+    if is_run and not os.path.basename(path).isdigit():
+        path = os.path.join(path, str(nearest_step(path, 0)))
+    facts = verify(path)
+    if facts is None or not isinstance(facts.get("config"), dict):
+        raise CheckpointError(
+            f"{path}: holds no settings ({manifest.NAME}): only checkpoints that wqmix "
+            "wrote do"
+        )
+    return path, facts
+
+
 def step_to_resume(folder, load_step):
     """As `nearest_step`, but only intact ones count; those refused are named.
 

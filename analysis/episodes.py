@@ -1,0 +1,42 @@
+"""What `wqmix replay` and `wqmix evaluate` share: their arguments, their errors."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import Callable, List
+
+from ..config.reading import one_line
+from ..errors import WQMixError
+from ..host.errors import HostError
+
+
+def parse(parser: argparse.ArgumentParser, argv: List[str]) -> argparse.Namespace:
+    """Add the arguments of both commands, and parse; `words` are those after `with`."""
+    parser.add_argument(
+        "checkpoint", help="results/models/<run>/<step>, or <run>: its last step"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the episodes")
+    parser.add_argument(
+        "--env-config",
+        metavar="NAME",
+        help="an environment's name or YAML, in place of the one trained on",
+    )
+    cut = argv.index("with") if "with" in argv else len(argv)
+    arguments = parser.parse_args(argv[:cut])
+    arguments.words = argv[cut + 1 :]
+    return arguments
+
+
+def guarded(command: Callable[[], None]) -> int:
+    """Run a command; a mistake or failure is one line and an exit code."""
+    logging.getLogger("pymarl").setLevel(logging.WARNING)
+    try:
+        command()
+    except (WQMixError, HostError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
