@@ -45,8 +45,8 @@ _WHOLE = {  # key -> least value
     "training_iters": 1,
     "worker_restarts": 0,
 }
-_POSITIVE = ("lr", "optim_eps", "grad_norm_clip", "worker_timeout")
-_FRACTION = ("gamma", "optim_alpha", "epsilon_start", "epsilon_finish")
+_POSITIVE = "lr optim_eps grad_norm_clip worker_timeout mixer_init_scale".split()
+_FRACTION = "gamma optim_alpha epsilon_start epsilon_finish td_lambda".split()
 _LARGEST_SEED = 2**32 - 1
 _LONGEST_NAME = 150
 

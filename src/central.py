@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .errors import ConfigError
 from .inputs import flat_size, input_size
+from .mixing import scale_last_layers
 from .modules.agents import CENTRAL_AGENTS
 from .modules.mixers import CENTRAL_MIXERS
 from .settings import WQMixSettings
@@ -43,13 +44,15 @@ def build_central_agent(scheme: Any, args: Any, settings: WQMixSettings) -> nn.M
 
 def build_central_mixer(args: Any, settings: WQMixSettings) -> nn.Module:
     """Build the mixer of Q̂*, ([..., A, E], [..., S]) → [..., 1]."""
-    return CENTRAL_MIXERS[settings.central_mixer](
+    mixer = CENTRAL_MIXERS[settings.central_mixer](
         args.n_agents,
         flat_size(args.state_shape),
         settings.central_action_embed,
         settings.central_mixing_embed_dim,
         settings.central_hypernet_embed,
     )
+    scale_last_layers([mixer.net, mixer.V], settings.central_mixer_init_scale)
+    return mixer
 
 
 def take(q: Tensor, actions: Tensor) -> Tensor:

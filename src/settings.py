@@ -40,6 +40,8 @@ class LearnerSettings:
         alpha_finish: α from `alpha_anneal_time` on (not if constant).
         alpha_anneal_time: environment steps.
         weighting_temperature: τ of the softened weightings, in units of the return.
+        mixer_init_scale: the last layers of the host's mixer are multiplied by it at
+            the start (1: as the host draws them).
         unroll: `auto` (whole sequences at once where verified) or `step`.
     """
 
@@ -49,6 +51,7 @@ class LearnerSettings:
     alpha_finish: float
     alpha_anneal_time: int
     weighting_temperature: float
+    mixer_init_scale: float
     unroll: str
 
     # What the learner can tell a weighting (fields of `WeightingInputs`).
@@ -104,7 +107,8 @@ class LearnerSettings:
             if not (0.0 < value <= 1.0 or (may_be_zero and value == 0.0)):
                 interval = "[0, 1]" if may_be_zero else "(0, 1]"
                 raise ConfigError(f"{source}: {key}={value} is outside {interval}")
-        check_above_zero("weighting_temperature", self.weighting_temperature, source)
+        for key in ("weighting_temperature", "mixer_init_scale"):
+            check_above_zero(key, getattr(self, key), source)
         for field in fields(self):
             if field.type != "int":
                 continue
@@ -126,6 +130,7 @@ class WQMixSettings(LearnerSettings):
         central_mixer: the unrestricted mixer of Q̂*, `ff` or `atten`.
         central_mixing_embed_dim: width of its hidden layers.
         central_hypernet_embed: width of the hidden layer of the attention network.
+        central_mixer_init_scale: its output layers are multiplied by it at the start.
         central_agent: per-agent network of Q̂*.
         central_rnn_hidden_dim: its hidden size H.
         central_action_embed: E, outputs per action.
@@ -141,6 +146,7 @@ class WQMixSettings(LearnerSettings):
     central_mixer: str
     central_mixing_embed_dim: int
     central_hypernet_embed: int
+    central_mixer_init_scale: float
     central_agent: str
     central_rnn_hidden_dim: int
     central_action_embed: int
@@ -162,6 +168,8 @@ class WQMixSettings(LearnerSettings):
             check_choice(key, getattr(self, key), accepted, source)
         for key in ("qmix_loss", "central_loss"):
             check_not_negative(key, getattr(self, key), source)
+        scale = self.central_mixer_init_scale
+        check_above_zero("central_mixer_init_scale", scale, source)
 
 
 @dataclass(frozen=True)

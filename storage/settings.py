@@ -10,4 +10,10 @@ FREE = frozenset(
     "use_cuda device buffer_cpu_only worker_timeout worker_restarts".split()
 )
 # Settings that older runs lack, and what they did.
-ADDED = {"optimizer": "rmsprop", "episodes_per_update": 1}
+ADDED = {
+    "optimizer": "rmsprop",
+    "episodes_per_update": 1,
+    "td_lambda": 0,
+    "mixer_init_scale": 1,
+    "central_mixer_init_scale": 1,
+}

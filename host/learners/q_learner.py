@@ -9,13 +9,14 @@ from torch.optim import Adam, RMSprop
 from ..errors import CheckpointError, NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
 from ..utils.checkpoints import load_tensors, same_networks
+from .targets import td_targets
 
 TARGET = "target"  # the folder of what PyMARL's checkpoints leave out
 COUNTERS = ("last_target_update_episode", "last_episode", "log_stats_t")
 
 
 class QLearner:
-    """One-step (double) Q-learning with a target network that is copied.
+    """(Double) Q-learning with a target network that is copied.
 
     `mixer: null` trains each agent's utility on its own (IQL), "vdn" their sum and
     "qmix" their monotonic mix. The target network is copied every
@@ -23,6 +24,8 @@ class QLearner:
 
         y = r + gamma (1 - terminated) q_tot^-(s', u')      u' = argmax q (double_q)
         loss = sum m (q_tot - y)^2 / sum m                        or argmax q^-
+
+    With `td_lambda` above 0 the targets y are those of TD(lambda), see `td_targets`.
     """
 
     def __init__(self, mac, scheme, logger, args):
@@ -55,8 +58,8 @@ class QLearner:
         chosen = utilities[:, :-1].gather(3, batch["actions"][:, :-1]).squeeze(3)
         if self.mixer is not None:
             chosen = self.mixer(chosen, batch["state"][:, :-1])
-        targets = self._targets(batch, utilities.detach())
         mask = self._mask(batch).expand_as(chosen)
+        targets = self._targets(batch, utilities.detach(), mask)
         td_error = (chosen - targets) * mask
         loss = (td_error**2).sum() / mask.sum()
 
@@ -86,8 +89,8 @@ class QLearner:
         return th.stack(steps, dim=1)
 
     @th.no_grad()
-    def _targets(self, batch, utilities):
-        """One-step targets: `[B, T, 1]`, or `[B, T, A]` without a mixer."""
+    def _targets(self, batch, utilities, mask):
+        """Targets: `[B, T, 1]`, or `[B, T, A]` without a mixer."""
         target_utilities = self._unroll(self.target_mac, batch)
         judge = utilities if self.args.double_q else target_utilities
         judge = judge.masked_fill(batch["avail_actions"] == 0, -float("inf"))
@@ -97,7 +100,8 @@ class QLearner:
             values = self.target_mixer(values, batch["state"][:, 1:])
         rewards = batch["reward"][:, :-1]
         terminated = batch["terminated"][:, :-1].float()
-        return rewards + self.args.gamma * (1 - terminated) * values
+        discount = self.args.gamma * (1 - terminated)
+        return td_targets(rewards, discount, mask, values, self.args.td_lambda)
 
     @staticmethod
     def _mask(batch):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
-from .base import HostAdapter, adam_or_rmsprop
+from .base import Config, HostAdapter, adam_or_rmsprop
+from .pymarl2 import lambda_if_any
 
 EMBEDDED_ROOT = Path(__file__).resolve().parents[2] / "host"
 
@@ -25,3 +26,7 @@ class Embedded(HostAdapter):
     def config_dir(self, root: Path) -> Path:
         """Its folder `config` lies beside it, shared with our own YAMLs."""
         return root.parent / "config"
+
+    def td_lambda(self, config: Config) -> Optional[float]:
+        """λ, where 0 means one step."""
+        return lambda_if_any(self, config) or None

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .. import checkpoints, targets
 from ..errors import ConfigError, NonFiniteError, OutOfMemoryError
 from ..guard import FiniteGuard, Snapshot, Statistics, is_read_at_once
+from ..mixing import scale_mixer
 from ..optim import FlatOptimiser, build_optimiser, grad_norm, is_out_of_memory
 from ..recurrence import full_precision
 from ..running_moments import RunningMoments
@@ -92,6 +93,7 @@ class Learner:
         self.host = _host_settings(args)
         self.weighting = find(self.settings.weighting)
         self.mixer = self.host.build_mixer(args)
+        scale_mixer(self.mixer, self.settings.mixer_init_scale)
         self._build(scheme)
         followed = self._followed()
         self.target_networks = TargetNetworks(

@@ -46,6 +46,22 @@ def test_qmix_equals_its_formula():
     assert mixer(q, state).item() == pytest.approx(expected.item(), abs=1e-12)
 
 
+@pytest.mark.parametrize("layers, last", [(1, ""), (2, ".2")])
+def test_the_scale_of_what_the_hypernetworks_draw(layers, last):
+    """Their last layers alone, by exactly so much; the same random numbers."""
+    built = []
+    for factor in (1, 0.25):
+        th.manual_seed(0)
+        args = make_args(hypernet_layers=layers, mixer_init_scale=factor)
+        built.append((mixers["qmix"](args).state_dict(), th.rand(1)))
+    (published, drawn), (scaled, drawn_too) = built
+    assert th.equal(drawn, drawn_too)
+    ends = (f"hyper_w_1{last}.", f"hyper_w_final{last}.", "hyper_b_1.", "V.2.")
+    for key, value in published.items():
+        factor = 0.25 if key.startswith(ends) else 1
+        assert th.equal(scaled[key], value * factor), key
+
+
 def test_qmix_refuses_three_layers():
     with pytest.raises(ValueError, match="not 3"):
         mixers["qmix"](make_args(hypernet_layers=3))

@@ -10,6 +10,7 @@ import torch as th
 from wqmix.host.controllers import BasicMAC
 from wqmix.host.errors import CheckpointError, NonFiniteError
 from wqmix.host.learners import REGISTRY
+from wqmix.host.learners.targets import td_targets
 from wqmix.host.utils.checkpoints import load_tensors
 from wqmix.storage.tensors import RESTRICTED_PICKLE
 
@@ -89,6 +90,56 @@ def test_loss_equals_the_formula(mixer, double_q):
     assert all(type(value) is float for value in logged.values())
     for key, value in expected.items():
         assert logged[key] == pytest.approx(float(value), rel=1e-4, abs=1e-6), key
+
+
+def lambda_returns(reward, terminated, values, length, td_lambda):
+    """G^λ_t = (1 − λ) Σ_n λ^{n−1} G^{(n)}_t + λ^{N−1} G^{(N)}_t, forward, in float64.
+
+    G^{(n)}_t = Σ_{k<n} γ^k r_{t+k} + γ^n (1 − terminated) v_{t+n}; N steps are left.
+    """
+    found = []
+    for t in range(length):
+        total, left = 0.0, length - t
+        for n in range(1, left + 1):
+            g = sum(GAMMA**k * reward[t + k] for k in range(n))
+            g += GAMMA**n * (1 - terminated[t + n - 1]) * values[t + n]
+            weight = td_lambda ** (n - 1) * (1 if n == left else 1 - td_lambda)
+            total += weight * g
+        found.append(total)
+    return found
+
+
+@pytest.mark.parametrize("td_lambda", [0.6, 1.0, 1e-9])
+@pytest.mark.parametrize("width", [1, 2], ids=["mixed", "each"])
+def test_lambda_targets_equal_the_forward_view(td_lambda, width):
+    """A full episode, one that terminates, one that is cut; noise in the padding."""
+    g = np.random.default_rng(3)
+    reward, values = g.normal(size=(3, 4, 1)), g.normal(size=(3, 5, width))
+    terminated, mask = np.zeros((3, 4, 1)), np.zeros((3, 4, width))
+    lengths = (4, 2, 3)
+    for episode, length in enumerate(lengths):
+        mask[episode, :length] = 1
+    terminated[1, 1] = 1
+    data = [th.from_numpy(x) for x in (reward, GAMMA * (1 - terminated), mask, values)]
+    found = td_targets(*data[:3], data[3][:, 1:], td_lambda)
+    for episode, length in enumerate(lengths):
+        rows = (reward[episode, :, 0], terminated[episode, :, 0])
+        for i in range(width):
+            expected = lambda_returns(*rows, values[episode, :, i], length, td_lambda)
+            assert found[episode, :length, i].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("mixer", [None, "vdn", "qmix"])
+def test_lambda_is_learnt_from(mixer):
+    """λ near 0 is one step, and 0.8 is not."""
+    losses = {}
+    for td_lambda in (0, 1e-7, 0.8):
+        learner = make_learner(mixer=mixer, td_lambda=td_lambda)
+        batch = random_batch(np.random.default_rng(1))
+        learner.train(batch, t_env=10, episode_num=0)
+        losses[td_lambda] = learner.logger.stats["loss", 10]
+    assert losses[1e-7] == pytest.approx(losses[0], rel=1e-5)
+    assert abs(losses[0.8] - losses[0]) > 1e-3
 
 
 def test_adams_first_step_by_hand():

@@ -12,7 +12,8 @@ class QMixer(nn.Module):
         q_tot = |w_final(s)|^T elu(|w_1(s)|^T q + b_1(s)) + V(s)
 
     The absolute values make q_tot monotonic in every utility. `hypernet_layers` is
-    1 (linear) or 2 (one hidden layer of `hypernet_embed`).
+    1 (linear) or 2 (one hidden layer of `hypernet_embed`). What they draw is multiplied
+    by `mixer_init_scale` at the start: their last layers are, weights and biases.
     """
 
     def __init__(self, args):
@@ -29,6 +30,8 @@ class QMixer(nn.Module):
             nn.ReLU(),
             nn.Linear(self.embed_dim, 1),
         )
+        self.mixer_init_scale = args.mixer_init_scale
+        self._scale_last_layers(self.mixer_init_scale)
 
     def _hypernet(self, size):
         layers = getattr(self.args, "hypernet_layers", 1)
@@ -41,6 +44,13 @@ class QMixer(nn.Module):
                 nn.Linear(self.args.hypernet_embed, size),
             )
         raise ValueError(f"hypernet_layers must be 1 or 2, not {layers}")
+
+    @th.no_grad()
+    def _scale_last_layers(self, factor):
+        for net in self.children():
+            last = net if isinstance(net, nn.Linear) else net[-1]
+            for parameter in last.parameters():
+                parameter.mul_(factor)
 
     def forward(self, agent_qs, states):
         """Utilities `[B, T, A]` and states `[B, T, S]` to q_tot `[B, T, 1]`."""
