@@ -312,7 +312,7 @@ class Learner:
         self, data: Transitions, values: Any, weights: Tensor, td_error: Tensor
     ) -> Dict[str, Tensor]:
         """What is logged besides the losses: norms of the gradient, masked means."""
-        parts = self._parts()
+        parts = {name: part for name, part in self._parts().items() if part}
         stats = {f"{name}_norm": grad_norm(part) for name, part in parts.items()}
         count = data.mask.sum().clamp(min=1)
         for key, x in self._logged(data, values, weights, td_error).items():
