@@ -167,6 +167,11 @@ def literal(text: str) -> Any:
         return text
 
 
+def spelt(value: Any) -> str:
+    """A value as the text that `literal` (and sacred) reads back as the same value."""
+    return value if isinstance(value, str) and literal(value) == value else repr(value)
+
+
 def _is_plain(value: Any, depth: int) -> bool:
     if depth > MAX_DEPTH:
         return False

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ..config.reading import literal, stays_inside
 from ..errors import ConfigError, nearest
+from . import recipes
 from .configs import OPTIONS, Choice, ConfigFiles
 from .hosts.base import merged
 from .notes import note
@@ -46,6 +47,7 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
     Raises:
         ConfigError: a config or a setting that cannot be right.
     """
+    recipe, argv = recipes.taken(argv)
     rewritten, chosen = [], {}
     for position, argument in enumerate(argv):
         option, equals, name = argument.partition("=")
@@ -61,6 +63,10 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
     algorithm, game = chosen.get("--config"), chosen.get("--env-config")
     if game is not None and game.game is not None:
         rewritten, game = with_options(files, rewritten, game)
+    if recipe is not None:
+        layers = [choice.settings() for choice in (game, algorithm) if choice]
+        known = merged(files.defaults(), *layers)
+        rewritten = recipes.with_recipe(recipe, files.host, known, rewritten)
     if algorithm is not None and algorithm.learner is not None:
         rewritten = [new for old in rewritten for new in translated(old)]
         if game is None:

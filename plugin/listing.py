@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping
 
 from .configs import OUR_CONFIGS
 from .hosts import HOSTS
+from .recipes import RECIPES
 
 
 def main(argv: List[str]) -> int:
@@ -45,16 +46,17 @@ def everything() -> Dict[str, Dict[str, str]]:
         "mixers": doc_lines(CENTRAL_MIXERS),
         "agents": doc_lines(CENTRAL_AGENTS),
         "environments": yaml_lines(OUR_CONFIGS.parent / "envs"),
+        "recipes": yaml_lines(RECIPES),
         "hosts": {name: host.about for name, host in HOSTS.items()},
     }
 
 
 def yaml_lines(folder: Path) -> Dict[str, str]:
-    """Return each YAML's name and its first comment."""
+    """Return each YAML's name, its folder below this one before it, and its comment."""
     lines = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(folder.rglob("*.yaml")):
         first = path.read_text(encoding="utf-8").split("\n", 1)[0]
-        lines[path.stem] = first.lstrip("# ")
+        lines[str(path.relative_to(folder).with_suffix(""))] = first.lstrip("# ")
     return lines
 
 

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 from ..config.reading import literal
 from ..errors import CheckpointError, ConfigError, WQMixError, nearest
-from . import command_line, registration
+from . import command_line, recipes, registration
 from .configs import ConfigFiles, read_yaml, temporary_folder
 from .hosts.embedded import EMBEDDED_ROOT, Embedded
 from .tables import Table
@@ -278,6 +278,7 @@ def get_runner(
     env_id: Optional[str] = None,
     config_path: Optional[str] = None,
     seed: Optional[int] = None,
+    recipe: Optional[str] = None,
     **settings: Any,
 ) -> Runner:
     """Build an experiment on the embedded host, as the command line would.
@@ -289,6 +290,7 @@ def get_runner(
         env_id: which of its games, such as gymma's `key` or SMAX's `map_name`.
         config_path: a YAML of settings that go over those of `method` and `env`.
         seed: for everything random; None draws one.
+        recipe: named settings (docs/recipes.md), under those of `config_path`.
         settings: what follows `with`; `env_args` as a dict of its keys.
 
     Raises:
@@ -305,7 +307,8 @@ def get_runner(
     files = ConfigFiles(host, EMBEDDED_ROOT, keys)
     if callable(env) or _is_registered_only(env, files):
         env = _written(files, env, settings.pop("env_args", {}))
-    argv = [f"--config={method}", f"--env-config={env}", "with"]
+    argv = [f"--config={method}", f"--env-config={env}"]
+    argv += ["with"] if recipe is None else [f"{recipes.OPTION}={recipe}", "with"]
     words = []
     if config_path is not None:
         values = read_yaml(config_path)

@@ -19,6 +19,9 @@ With no checkout, on the host that comes with this package:
   python -m wqmix --config=cw_qmix --env-config=matrix_game
   python -m wqmix --config=ow_qmix --env-config=predator_prey with t_max=200000
 
+Named settings, laid alike over every algorithm (docs/recipes.md):
+  python -m wqmix --config=qmix --env-config=smax --recipe smax with t_max=600000
+
 Other commands:
 {commands}
 

@@ -22,18 +22,18 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 from wqmix.config import reading
 from wqmix.config.reading import (
     ReadingError,
-    literal,
     read_bytes,
     read_yaml,
+    spelt,
     stays_inside,
 )
 from wqmix.errors import ConfigError, nearest
 
 KEYS = (
-    "name main module host algorithms environments seeds settings grid results "
-    "retries slurm"
+    "name main module host algorithms environments seeds recipe settings grid "
+    "results retries slurm"
 ).split()
-ENTRY_KEYS = ("config", "settings", "grid")
+ENTRY_KEYS = ("config", "recipe", "settings", "grid")
 OURS = {
     "seed": "`seeds`",
     "label": "the sweep, to know its runs again",
@@ -124,6 +124,9 @@ def runs(values: Dict[str, Any], target: Tuple[str, ...]) -> List[Run]:
         where = {"local_results_path": values["results"]}
     algorithms = entries(values, "algorithms")
     environments = entries(values, "environments")
+    if "recipe" in values:
+        common = {"recipe": text(values, "recipe")}
+        environments = [{**common, **entry} for entry in environments]
     apart = {*told_apart_by(algorithms), *told_apart_by(environments)}
     combined = (
         (algorithm, environment, seed, *choice)
@@ -219,6 +222,8 @@ def entries(values: Dict[str, Any], key: str) -> List[Dict[str, Any]]:
         if not isinstance(entry.get("config"), str) or not entry["config"]:
             raise ConfigError(f"{key}: config: the name of a config is needed")
         digest = content(entry["config"], values.get("main"))
+        if "recipe" in entry:
+            text(entry, "recipe")
         found.append({**entry, "content": digest})
     return found
 
@@ -285,15 +290,20 @@ def run(
     configs = [algorithm["config"], environment["config"]]
     contents = [algorithm["content"], environment["content"]]
     identity = [target, configs, contents, seed, settings]
+    recipe = algorithm.get("recipe") or environment.get("recipe")
+    if recipe is not None:
+        identity += [recipe, content(recipe, None)]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     label, t_max = f"sweep-{digest[:16]}", settings.get("t_max")
     given = {"seed": seed, **settings, "label": label, **where}
     words = {key: f"{key}={spelt(value)}" for key, value in given.items()}
-    parts = [Path(name).stem for name in configs]
+    parts = [Path(name).stem for name in configs] + ([recipe] if recipe else [])
     in_name = sorted(apart.intersection(settings).difference(varied))
     parts += [words[key] for key in [*in_name, *varied, "seed"]]
     name = re.sub(r"[^\w.=+-]+", "_", "-".join(parts))[:100]
-    options = [f"--config={configs[0]}", f"--env-config={configs[1]}", "with"]
+    options = [f"--config={configs[0]}", f"--env-config={configs[1]}"]
+    options += [f"--recipe={recipe}"] if recipe is not None else []
+    options.append("with")
     return Run(
         f"{name}-{digest[:6]}",
         label,
@@ -310,7 +320,7 @@ def content(config: str, main: Optional[str]) -> Optional[str]:
     """
     shipped = [Path(reading.__file__).parent]
     shipped += [Path(main).parent / "config"] if main else []
-    for folder, kind in itertools.product(shipped, ("algs", "envs")):
+    for folder, kind in itertools.product(shipped, ("algs", "envs", "recipes")):
         if stays_inside(config) and (folder / kind / f"{config}.yaml").is_file():
             return None
     for path in (config, f"{config}.yaml"):
@@ -320,10 +330,3 @@ def content(config: str, main: Optional[str]) -> Optional[str]:
             except ReadingError:
                 return None  # the host will say so
     return None
-
-
-def spelt(value: Any) -> str:
-    """Return a value as sacred reads it back."""
-    if isinstance(value, str) and literal(value) == value:
-        return value
-    return repr(value)

@@ -616,3 +616,16 @@ def test_rays_engine_on_this_machine(tmp_path, monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.chdir(tmp_path)
     assert cli.main([file(tmp_path, BASE + TINY), "--engine", "ray"]) == 0
+
+
+def test_a_recipe_of_an_entry_wins_and_is_part_of_what_a_run_is() -> None:
+    values = {
+        "algorithms": ["qmix", {"config": "cw_qmix", "recipe": "paper/smac"}],
+        "environments": ["matrix_game", {"config": "predator_prey", "recipe": "lbf"}],
+    }
+    found = plan.plan({**values, "recipe": "pymarl2/smac"}, "x").runs
+    given = [w for run in found for w in run.arguments if w.startswith("--recipe=")]
+    names = ["pymarl2/smac", "lbf", "paper/smac", "paper/smac"]
+    assert given == [f"--recipe={name}" for name in names]
+    without = {run.label for run in plan.plan(values, "x").runs}
+    assert len({run.label for run in found} - without) == 1  # the first one alone
