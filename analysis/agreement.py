@@ -37,7 +37,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         The exit code: 0 where CW and OW always agree with the operators or end at a
         local optimum of theirs, 1 otherwise, 2 for a mistake, with one line.
     """
-    from wqmix.errors import nearest
+    from wqmix.config.names import nearest
     from wqmix.theory.games import games as named_games
 
     options = _parser().parse_args(argv)

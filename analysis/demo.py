@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _games(names: List[str]) -> Tuple[List[str], str]:
     """Return the games meant, or what is wrong."""
-    from wqmix.errors import nearest
+    from wqmix.config.names import nearest
     from wqmix.host.envs.payoffs import named_games
 
     known = [*named_games(), "all", prey.NAME]

@@ -11,8 +11,9 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from wqmix.config.names import nearest
 from wqmix.config.reading import ReadingError, read_bytes
-from wqmix.errors import ConfigError, nearest
+from wqmix.errors import ConfigError
 
 from .figures import counted
 from .folders import CONFIG, INFO, METRICS, RUN, run_folders

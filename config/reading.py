@@ -7,10 +7,11 @@ For the plugin, the embedded host and the theory alike, whose own error classes 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import warnings
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import yaml
 
@@ -21,6 +22,8 @@ MAX_NODES = 50_000  # an alias counts as all that it stands for
 MAX_DEPTH = 32
 MAX_DIGITS = 100
 _KEY = re.compile(r"\w[\w -]*")
+_WORDS = {"true": True, "false": False, "null": None, "none": None}
+_LONGEST_QUOTE = 200
 _TAG = "tag:yaml.org,2002:"
 _DATA = {_TAG + kind for kind in "null bool int float str seq map merge".split()}
 
@@ -167,9 +170,86 @@ def literal(text: str) -> Any:
         return text
 
 
+def read_value(text: str) -> Any:
+    """What is meant by the text after `key=`: bare words in any case, else a literal.
+
+    `true`, `false`, `null` and `none` are values; in quotes they are text.
+    """
+    value = literal(text)
+    is_bare = isinstance(value, str) and value == text
+    return _WORDS.get(text.strip().lower(), value) if is_bare else value
+
+
+def read_word(word: str) -> Tuple[Tuple[str, ...], Any]:
+    """`a.b=1` as (("a", "b"), 1).
+
+    Raises:
+        ReadingError: not of this form.
+    """
+    key, equals, text = word.partition("=")
+    if not is_text(word):
+        raise ReadingError(
+            f"{quoted(word)} after `with` is no text that a file can hold"
+        )
+    if key.startswith("-") and equals:
+        right = f"{key.lstrip('-')}={text}"
+        raise ReadingError(f"{quoted(word)} after `with`: write {quoted(right)}")
+    path = tuple(key.split("."))
+    if not equals or not all(_KEY.fullmatch(part) for part in path):
+        raise ReadingError(
+            f"{quoted(word)} after `with` is not of the form key=value (without spaces)"
+        )
+    return path, read_value(text)
+
+
 def spelt(value: Any) -> str:
-    """A value as the text that `literal` (and sacred) reads back as the same value."""
-    return value if isinstance(value, str) and literal(value) == value else repr(value)
+    """A value as the text that `read_value`, and sacred, reads as the same value.
+
+    Raises:
+        ReadingError: there is no such text (NaN, infinity).
+    """
+    if isinstance(value, str) and read_value(value) == value:
+        return value
+    text = repr(value)
+    if literal(text) != value:
+        raise ReadingError(f"{quoted(value)} cannot be written on a command line")
+    return text
+
+
+def plain(value: Any, where: str) -> Any:
+    """A value from Python as YAML would hold it: arrays are lists, paths are text.
+
+    Raises:
+        ReadingError: something that no settings file can hold.
+    """
+    if hasattr(value, "tolist"):  # numpy's arrays and numbers, PyTorch's tensors
+        value = value.tolist()
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(each, where) for each in value]
+    if isinstance(value, dict):
+        if not all(map(_is_good_text, value)):
+            raise ReadingError(f"{where}: keys that are text are needed")
+        return {key: plain(each, f"{where}.{key}") for key, each in value.items()}
+    if not _is_plain(value, 1):
+        kind = f"of type {type(value).__name__}"
+        raise ReadingError(f"{where} is {kind}: no number, text, list or mapping")
+    return value
+
+
+def quoted(value: Any) -> str:
+    """A value as messages show it: one short line."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+
+
+def in_home(text: str) -> str:
+    """A path that begins with `~/`, also after `key=`, with the home folder in it."""
+    key, equals, value = text.partition("=")
+    if equals and value.startswith("~/"):
+        return f"{key}={os.path.expanduser(value)}"
+    return os.path.expanduser(text) if text.startswith("~/") else text
 
 
 def _is_plain(value: Any, depth: int) -> bool:

@@ -1,16 +1,31 @@
 """From a command line to one configuration.
 
 `default.yaml < --env-config < --config < key=value`, merged recursively. Every value
-is held against the type of the value that it replaces.
+is held against the type of the value that it replaces, every key of a user's against
+those that the shipped files list.
 """
 
-import numbers
 import os
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 from ..config import reading
-from .errors import ConfigError, nearest, unknown
+from ..config.layers import (
+    Layers,
+    UnknownKey,
+    WrongType,
+    beside,
+    inherited,
+    leaves,
+    parents,
+    put_if_typed,
+    same_kind,
+)
+from ..config.names import nearest
+from .errors import ConfigError, unknown
+from .utils.foreign import is_file_spec
+from .utils.logging import get_logger
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "config"
 USAGE = """\
@@ -23,15 +38,14 @@ usage: python -m wqmix.host --config=<name> --env-config=<name> [with key=value 
 
 A config is a name in the package's `config` folder or the path of a YAML file.
 Keys and their meaning: config/default.yaml, config/algs/, config/envs/."""
-_WORDS = {"true": True, "false": False, "null": None, "none": None}
 
 
 def parse_command_line(argv):
     """Split `argv` (without the program's name) into configs and key=value pairs.
 
     Returns:
-        A namespace of `config`, `env_config` (names or paths) and `updates` (dotted
-        key -> value).
+        A namespace of `config`, `env_config` (names or paths) and `updates`, pairs of
+        a setting's path, ("env_args", "game") for example, and its value.
     """
     options = {"--config": None, "--env-config": None}
     words = list(argv)
@@ -53,19 +67,15 @@ def parse_command_line(argv):
     return SimpleNamespace(
         config=options["--config"],
         env_config=options["--env-config"],
-        updates=dict(_parse_update(update) for update in updates),
+        updates=[_read_word(word) for word in updates],
     )
 
 
-def _parse_update(text):
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise ConfigError(f"{text!r} after `with` is not of the form key=value")
-    if not reading.is_text(text):
-        raise ConfigError(f"{text!r} after `with` is no text that a file can hold")
-    if value.lower() in _WORDS:
-        return key, _WORDS[value.lower()]
-    return key, reading.literal(value)
+def _read_word(word):
+    try:
+        return reading.read_word(word)
+    except reading.ReadingError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _folder(option):
@@ -84,11 +94,13 @@ def find_config(option, name):
     """The YAML file that `name` means: ours, or any path with or without ".yaml"."""
     if name in _names(option):  # and so no path that leads out of the folder
         return _folder(option) / f"{name}.yaml"
-    for path in (Path(f"{name}.yaml"), Path(name)):
+    for path in (Path(reading.in_home(f"{name}.yaml")), Path(reading.in_home(name))):
         if os.path.isfile(path):
             return path
     near = nearest(name, _names(option))
-    raise ConfigError(f"unknown {option} {name!r}{near}; {_offer(option)}")
+    raise ConfigError(
+        f"unknown {option} {reading.quoted(name)}{near}; {_offer(option)}"
+    )
 
 
 def read_yaml(path):
@@ -99,22 +111,23 @@ def read_yaml(path):
         raise ConfigError(f"cannot read {path}: {error}") from None
 
 
-def flatten(config, prefix=""):
-    """Dotted key -> value, for every value that is not a mapping with keys."""
-    flat = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and value:
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+def read_config(option, path):
+    """A config's settings over those of all that it inherits."""
 
+    def parent(name, heir):
+        files = [_folder(option) / f"{name}.yaml"] if name in _names(option) else []
+        files += beside(name, heir)
+        if not files:
+            raise ConfigError(
+                f"{heir.name} inherits {name!r}: neither a file beside it nor one of "
+                f"{', '.join(_names(option))}{nearest(name, _names(option))}"
+            )
+        return files[0]
 
-def nest(dotted_key, value):
-    """("a.b", 1) -> {"a": {"b": 1}}."""
-    for part in reversed(dotted_key.split(".")):
-        value = {part: value}
-    return value
+    try:
+        return inherited(path, read_yaml, parent)
+    except reading.ReadingError as error:
+        raise ConfigError(str(error)) from None
 
 
 def load_config(command):
@@ -133,87 +146,105 @@ def load_env_config(name, words):
     Raises:
         ConfigError: as `load_config`.
     """
-    return _merged((("--env-config", name),), dict(map(_parse_update, words)))
+    return _merged((("--env-config", name),), [_read_word(word) for word in words])
 
 
 def over_defaults(settings, source):
     """Settings of another source than a YAML, over those of default.yaml."""
-    default = read_yaml(CONFIG_DIR / "default.yaml")
-    return _overlay(default, settings, source, default)
+    layers = Layers(read_yaml(CONFIG_DIR / "default.yaml"))
+    _lay(layers, settings, source)
+    return layers.values
 
 
 def updated(config, words):
     """A configuration with the `key=value` words of a command line over it."""
-    default = read_yaml(CONFIG_DIR / "default.yaml")
-    return _updated(config, dict(map(_parse_update, words)), default)
+    layers = Layers(read_yaml(CONFIG_DIR / "default.yaml"))
+    layers.lay({"env_args": _shipped_env_args(config["env"])}, is_typed=False)
+    for setting, value in leaves(config):
+        put_if_typed(layers, setting, value)
+    return _updated(layers, [_read_word(word) for word in words])
 
 
 def _merged(files, updates):
     default = read_yaml(CONFIG_DIR / "default.yaml")
-    config = default
+    layers, own = Layers(default), []
     for option, name in files:
         path = find_config(option, name)
-        config = _overlay(config, read_yaml(path), f"in {path.name}", default)
-    return _updated(config, updates, default)
+        values = read_config(option, path)
+        if option == "--env-config":
+            env_args = {"env_args": _shipped_env_args(values.get("env"))}
+            layers.lay(env_args, is_typed=False)
+        if path.resolve().parent != _folder(option):
+            own.append((path, values))
+        _lay(layers, values, f"in {path.name}")
+    if own:
+        _check_own(own, layers.values, default)
+    return _updated(layers, updates)
 
 
-def _updated(config, updates, default):
-    for key, value in updates.items():
-        check_known(key, config)
-        config = _overlay(config, nest(key, value), "on the command line", default)
-    return config
+def _updated(layers, updates):
+    for setting, _ in updates:
+        _check_known(layers, setting)
+    for setting, value in updates:
+        _put(layers, setting, value, "on the command line")
+    return layers.values
 
 
-def check_known(dotted_key, config):
-    """Refuse a key that `config` does not have."""
-    known, prefix = config, ""
-    for part in dotted_key.split("."):
-        if known == {}:
-            return  # an empty mapping, such as env_args.options, takes any key
-        if not isinstance(known, dict) or part not in known:
-            names = [name for name in flatten(config) if name.startswith(prefix)]
-            raise unknown("key", dotted_key, names)
-        known, prefix = known[part], f"{prefix}{part}."
+def _shipped_env_args(env):
+    """What this package's file for an environment lists; {}, any, of other ones."""
+    names = _names("--env-config")
+    path = _folder("--env-config") / f"{env}.yaml"
+    return read_yaml(path)["env_args"] if env in names else {}
 
 
-def _overlay(config, update, source, default, prefix=""):
-    """`config` overlaid with `update`, recursively; neither is changed."""
-    merged = dict(config)
-    for key, value in update.items():
-        name, below = f"{prefix}{key}", merged.get(key)
-        if isinstance(value, dict) and (below is None or isinstance(below, dict)):
-            value = _overlay(below or {}, value, source, default, f"{name}.")
-        elif below is not None:
-            nullable = default.get(name) is None
-            value = _check_type(name, value, below, source, nullable)
-        merged[key] = value
-    return merged
+def _lay(layers, values, source):
+    for setting, value in leaves(values):
+        _put(layers, setting, value, source)
 
 
-def _check_type(name, value, reference, source, nullable):
-    """`value` in the type of `reference`, or a ConfigError."""
-    if value is None and nullable:
-        return value
-    error = f"{name} {source} is {value!r}: {{}} is needed"
-    if isinstance(reference, numbers.Real) and not isinstance(reference, bool):
-        number = _to_number(value)
-        if number is None:
-            raise ConfigError(error.format("a number"))
-        is_whole = isinstance(number, float) and number.is_integer()
-        return int(number) if is_whole and isinstance(reference, int) else number
-    wanted = {bool: "True or False", str: "text", list: "a list", dict: "a mapping"}
-    for kind, description in wanted.items():
-        if isinstance(reference, kind) and not isinstance(value, kind):
-            raise ConfigError(error.format(description))
-    return value
+def _put(layers, setting, value, source):
+    try:
+        layers.put(setting, value)
+    except WrongType as error:
+        given = f"{error.name} {source} is {reading.quoted(error.value)}"
+        raise ConfigError(f"{given}: {error.needed} is needed") from None
 
 
-def _to_number(value):
-    """A number, also one spelt as text ("1e6", which YAML takes for text), or None."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return None
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return value if is_number else None
+def _check_known(layers, setting):
+    try:
+        layers.check_known(setting)
+    except UnknownKey as error:
+        raise unknown("key", error.name, error.accepted) from None
+
+
+def _check_own(own, config, default):
+    """Hold a user's files against the shipped ones of the same kind of algorithm.
+
+    With a learner that the user brings, what it does not know here is its own.
+    """
+    shipped = map(read_yaml, map(partial(find_config, "--config"), _names("--config")))
+    shipped = [each for each in shipped if not parents(each)]
+    same = same_kind(config, shipped)
+    known = Layers(default, *(same or shipped))
+    known.lay({"env_args": _shipped_env_args(config["env"])}, is_typed=False)
+    for path, values in own:
+        for setting, _ in leaves(values):
+            _check_own_key(known, setting, path, bool(same), config["learner"])
+    lacking = {key for each in same for key in each if key not in config}
+    lacking = [key for key in lacking if all(key in each for each in same)]
+    if lacking:
+        raise ConfigError(
+            f"{own[-1][0]}: without {', '.join(sorted(lacking))}: begin it with "
+            f"`inherit: {same[0]['name']}`, or add them"
+        )
+
+
+def _check_own_key(known, setting, path, is_ours, learner):
+    try:
+        known.check_known(setting)
+    except UnknownKey as error:
+        if is_ours:
+            raise ConfigError(f"{path}: {error}") from None
+        if is_file_spec(learner):
+            log = get_logger()
+            log.warning("%s: %s is left to %s%s", path, error.name, learner, error.hint)

@@ -1,8 +1,10 @@
 """What can go wrong for reasons that a user can mend: one line, one exit code."""
 
-import difflib
 import os
 import traceback
+
+from ..config.names import nearest
+from ..config.reading import quoted
 
 
 class HostError(Exception):
@@ -57,16 +59,10 @@ def raised(error):
     return f"{type(error).__name__}: {text[:120]} ({name}, line {place.lineno})"
 
 
-def nearest(value, accepted):
-    """Return " (did you mean 'x'?)" for the nearest accepted name, or ""."""
-    names = [str(name) for name in accepted]
-    found = difflib.get_close_matches(str(value), names, n=1)
-    return f" (did you mean {found[0]!r}?)" if found else ""
-
-
 def unknown(what, value, accepted):
     """A ConfigError for a name that is none of the accepted ones."""
     names = sorted("null" if name is None else str(name) for name in accepted)
     return ConfigError(
-        f"unknown {what} {value!r}{nearest(value, names)}; accepted: {', '.join(names)}"
+        f"unknown {what} {quoted(value)}{nearest(value, names)}; "
+        f"accepted: {', '.join(names)}"
     )

@@ -12,9 +12,10 @@ from typing import Any, Dict, NamedTuple
 import numpy as np
 import torch as th
 
+from ..config.layers import leaves
 from . import envs
 from .components.episode_buffer import EpisodeBatch
-from .config import find_config, flatten, over_defaults, read_yaml, updated
+from .config import find_config, over_defaults, read_config, updated
 from .controllers import REGISTRY as mac_REGISTRY
 from .errors import CheckpointError, ConfigError
 from .run import layout, make_args
@@ -88,7 +89,7 @@ def settings(facts, path, words=(), env_config=None, settable=(), seed=0, epsilo
 def _environment(name):
     """`env` and `env_args` of a YAML that the command line names."""
     path = find_config("--env-config", name)
-    found = read_yaml(path)
+    found = read_config("--env-config", path)
     if not isinstance(found.get("env_args", {}), dict) or "env" not in found:
         raise ConfigError(f"{path}: env and env_args are needed")
     return {"env": found["env"], "env_args": found.get("env_args", {})}
@@ -103,7 +104,8 @@ def _refuse_code(config, words, path):
     """Raise a ConfigError for code that the command line does not name."""
     named = {word.partition("=")[0] for word in words}
     imported = {f"env_args.{key}" for key in envs.imported_keys(config)}
-    for key, value in flatten(config).items():
+    for setting, value in leaves(config):
+        key = ".".join(setting)
         if key not in named and (key in imported or any(map(_is_code, _texts(value)))):
             raise ConfigError(
                 f"{path} names code to run, {key}={value!r}, and code is taken from "

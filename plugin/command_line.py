@@ -6,10 +6,18 @@ main.py --config=cw_qmix --env-config=sc2 with env_args.map_name=3s5z alpha=0.5
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
-from ..config.reading import literal, stays_inside
-from ..errors import ConfigError, nearest
+from ..config.layers import Keys, Layers, UnknownKey, WrongType, nested
+from ..config.reading import (
+    ReadingError,
+    literal,
+    quoted,
+    read_word,
+    spelt,
+    stays_inside,
+)
+from ..errors import ConfigError
 from . import recipes
 from .configs import OPTIONS, Choice, ConfigFiles
 from .hosts.base import merged
@@ -19,6 +27,48 @@ ALWAYS_ACCEPTED = "seed"  # sacred adds it, and hosts add it to env_args
 NAMES_OF_GAMES = ("map_name", "key")
 SACRED_ID = "--id"
 WEIGHTING_OF_HYSTERETIC = {True: "ow", False: "cw"}
+OF_OPTIONS = ("env_args", "options")
+
+
+@dataclass(frozen=True)
+class Update:
+    """A setting that goes over those of the files.
+
+    Attributes:
+        path: ("env_args", "map_name") for `env_args.map_name`.
+        value: what is meant.
+        word: as the user wrote it, where it is one of a command line.
+    """
+
+    path: Keys
+    value: Any
+    word: Optional[str] = None
+
+    @classmethod
+    def read(cls, word: str) -> Update:
+        """Read a `key=value` word, or raise ReadingError."""
+        return cls(*read_word(word), word)
+
+    @property
+    def name(self) -> str:
+        """The setting's dotted name."""
+        return ".".join(self.path)
+
+    @property
+    def for_sacred(self) -> Any:
+        """The value that sacred reads in the word."""
+        is_word = self.word is not None
+        return literal(self.word.partition("=")[2]) if is_word else self.value
+
+    def spelt(self) -> str:
+        """Return a word that sacred reads as the value: the user's, if that is one."""
+        if self.word is not None and repr(self.for_sacred) == repr(self.value):
+            return self.word
+        return f"{self.name}={spelt(self.value)}"
+
+
+# What stands after `with`: a setting, or what is sacred's (`-f`) and left to it.
+Word = Union[Update, str]
 
 
 @dataclass(frozen=True)
@@ -26,16 +76,31 @@ class CommandLine:
     """The host's arguments, rewritten.
 
     Attributes:
-        argv: what the host is given.
+        options: what stands before `with`.
+        words: what follows it.
         game: the name of a game of ours that it needs, if any.
+        learner: the learner of ours that runs it, by our key, if any does.
     """
 
-    argv: List[str]
+    options: List[str]
+    words: Sequence[Word]
     game: Optional[str] = None
+    learner: Optional[str] = None
+
+    @property
+    def argv(self) -> List[str]:
+        """Everything, for the host."""
+        words = [each if isinstance(each, str) else each.spelt() for each in self.words]
+        return [*self.options, *(["with", *words] if words else [])]
+
+    @property
+    def updates(self) -> List[Tuple[Keys, Any]]:
+        """The settings, as the embedded host takes them."""
+        return [(u.path, u.value) for u in self.words if isinstance(u, Update)]
 
 
 def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
-    """Resolve configs and translate old names.
+    """Resolve configs, translate old names, and settle how values are spelt.
 
     Where the algorithm is ours, all its settings are checked first, so that a mistake
     is reported before the host starts.
@@ -48,94 +113,183 @@ def rewrite(files: ConfigFiles, argv: List[str]) -> CommandLine:
         ConfigError: a config or a setting that cannot be right.
     """
     recipe, argv = recipes.taken(argv)
+    at = argv.index("with") if "with" in argv else len(argv)
+    return settle(files, argv[:at], argv[at + 1 :], recipe)
+
+
+def settle(
+    files: ConfigFiles,
+    options: List[str],
+    words: Sequence[Word],
+    recipe: Optional[str] = None,
+) -> CommandLine:
+    """As `rewrite`, with what is before and after `with` apart.
+
+    Args:
+        files: the checkout's and our YAMLs.
+        options: what stands before it.
+        words: what follows it, or settings from Python.
+        recipe: named settings under these (docs/recipes.md).
+    """
+    try:
+        return _settle(files, options, words, recipe)
+    except ReadingError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _settle(
+    files: ConfigFiles,
+    options: List[str],
+    words: Sequence[Word],
+    recipe: Optional[str],
+) -> CommandLine:
+    options, algorithm, game = resolved(files, options)
+    choices = [choice for choice in (game, algorithm) if choice is not None]
+    files.check_own(choices)
+    learner = algorithm.learner if algorithm is not None else None
+    is_game_of_ours = game is not None and game.game is not None
+    if learner is not None or is_game_of_ours or recipe is not None:
+        words = [read(each) for each in words]
+    if learner is not None:
+        words = [new for old in words for new in translated(old)]
+    if is_game_of_ours:
+        words, game = with_options(files, words, game)
+    if recipe is not None:
+        known = merged(files.defaults(), *(each.settings() for each in choices))
+        given = {each.name: each.value for each in words if isinstance(each, Update)}
+        under = recipes.updates(recipe, files.host, known, given)
+        words = [*(Update(*each) for each in under), *words]
+    if learner is not None:
+        if game is None:
+            names = ", ".join(files.names("envs"))
+            raise ConfigError(f"--env-config=NAME is missing: one of {names}")
+        layers = Layers(files.defaults(), game.settings(), algorithm.settings())
+        is_forced = forced([*options, *(w for w in words if isinstance(w, str))])
+        check_known(files, layers, () if is_forced else words)
+        words = [typed(layers, each) for each in words]
+        check(files, learner, layers.values, [*options, *words])
+    elif files.host.name != "embedded":
+        words = [as_meant(each) for each in words]
+    game_name = game.game if game is not None else None
+    return CommandLine(options, words, game_name, learner)
+
+
+def resolved(
+    files: ConfigFiles, options: List[str]
+) -> Tuple[List[str], Optional[Choice], Optional[Choice]]:
+    """Return the options as the host takes them, the algorithm and the game."""
     rewritten, chosen = [], {}
-    for position, argument in enumerate(argv):
+    for position, argument in enumerate(options):
         option, equals, name = argument.partition("=")
         if option not in OPTIONS:
             rewritten.append(argument)
             continue
         if not name:
-            following = "".join(argv[position + 1 : position + 2])
+            following = "".join(options[position + 1 : position + 2])
             value = "NAME" if following.startswith("-") else following or "NAME"
             raise ConfigError(f"write {option}={value}")
         chosen[option] = files.choose(OPTIONS[option], name)
         rewritten.append(f"{option}={chosen[option].value}")
-    algorithm, game = chosen.get("--config"), chosen.get("--env-config")
-    if game is not None and game.game is not None:
-        rewritten, game = with_options(files, rewritten, game)
-    if recipe is not None:
-        layers = [choice.settings() for choice in (game, algorithm) if choice]
-        known = merged(files.defaults(), *layers)
-        rewritten = recipes.with_recipe(recipe, files.host, known, rewritten)
-    if algorithm is not None and algorithm.learner is not None:
-        rewritten = [new for old in rewritten for new in translated(old)]
-        if game is None:
-            names = ", ".join(files.names("envs"))
-            raise ConfigError(f"--env-config=NAME is missing: one of {names}")
-        settings = merged(files.defaults(), game.settings(), algorithm.settings())
-        check(files, algorithm.learner, settings, rewritten)
-    return CommandLine(rewritten, game.game if game is not None else None)
+    return rewritten, chosen.get("--config"), chosen.get("--env-config")
+
+
+def read(word: Word) -> Word:
+    """Read a word after `with`; what is sacred's own stays as it is.
+
+    Raises:
+        ReadingError: a setting that is not written as one.
+    """
+    is_read = isinstance(word, Update)
+    if is_read or "=" not in word or word.startswith(SACRED_ID):
+        return word
+    return Update.read(word)
 
 
 def with_options(
-    files: ConfigFiles, argv: List[str], game: Choice
-) -> Tuple[List[str], Choice]:
+    files: ConfigFiles, words: Sequence[Word], game: Choice
+) -> Tuple[List[Word], Choice]:
     """Move `env_args.options.KEY=…` into the YAML of a game of ours.
 
     They are what its constructor takes: no YAML can list them, and sacred would refuse.
     """
-    prefix = "env_args.options."
-    options = [nested(k, v) for k, v in updates(argv) if k.startswith(prefix)]
+    options = [
+        each
+        for each in words
+        if isinstance(each, Update) and each.path[:2] == OF_OPTIONS
+    ]
     if not options:
-        return argv, game
-    settings = merged(game.settings(), *options)
+        return list(words), game
+    given = [nested(each.path, each.value) for each in options]
+    settings = merged(game.settings(), *given)
     files.write(settings, str(game.game))  # over the one without, which `argv` names
-    kept = [argument for argument in argv if not argument.startswith(prefix)]
+    kept = [each for each in words if each not in options]
     return kept, replace(game, settings=lambda: settings)
 
 
-def translated(argument: str) -> List[str]:
-    """Translate one argument of the published Weighted QMIX code to ours."""
-    key, equals, value = argument.partition("=")
-    if not equals:
-        return [argument]
-    if key == "w":
-        new = [f"alpha={value}"]
-    elif key == "hysteretic_qmix":
-        weighting = WEIGHTING_OF_HYSTERETIC.get(literal(value))
+def translated(word: Word) -> List[Word]:
+    """Translate a setting of the published Weighted QMIX code to ours."""
+    if isinstance(word, str):
+        return [word]
+    if word.name == "w":
+        new = [Update(("alpha",), word.value)]
+    elif word.name == "hysteretic_qmix":
+        weighting = WEIGHTING_OF_HYSTERETIC.get(word.value)
         if weighting is None:
-            raise ConfigError(f"{argument}: accepted are True (ow) and False (cw)")
-        new = [f"weighting={weighting}"]
-    elif key == "central_mac":
+            told = f"{word.name}={quoted(word.value)}"
+            raise ConfigError(f"{told}: accepted are True (ow) and False (cw)")
+        new = [Update(("weighting",), weighting)]
+    elif word.name == "central_mac":
         new = []
     else:
-        return [argument]
-    note(f"{argument}: now {new[0]}" if new else f"{argument}: no longer needed")
+        return [word]
+    told = word.spelt()
+    note(f"{told}: now {new[0].spelt()}" if new else f"{told}: no longer needed")
     return new
 
 
+def as_meant(word: Word) -> Word:
+    """For an algorithm of the host's: `true` is True, as it is for ours."""
+    try:
+        update = read(word)
+    except ReadingError:
+        return word  # for the host to refuse
+    if isinstance(update, str) or repr(update.value) == repr(update.for_sacred):
+        return word
+    note(f"{update.word}: read as {update.spelt()}")
+    return update
+
+
+def typed(layers: Layers, word: Word) -> Word:
+    """Lay a setting over others; return it with the type of what it replaces.
+
+    One of another type is left as sacred reads it, for those to refuse who use it.
+    """
+    if isinstance(word, str):
+        return word
+    try:
+        layers.put(word.path, word.value)
+    except WrongType:
+        layers.put(word.path, word.for_sacred, is_typed=False)
+    return replace(word, value=layers.get(word.path))
+
+
 def check(
-    files: ConfigFiles, learner: str, config: Dict[str, Any], argv: List[str]
+    files: ConfigFiles, learner: str, config: Dict[str, Any], words: Sequence[Word]
 ) -> None:
-    """Check a run of ours: overrides that some YAML lists, and values that can be.
+    """Check the settings of a run of ours.
 
     Args:
         files: the checkout's and our YAMLs.
         learner: the one of ours that will run, by our key.
-        config: all settings before the overrides.
-        argv: the host's arguments.
+        config: all settings.
+        words: the host's arguments.
 
     Raises:
-        ConfigError: as the learner's settings and the host's adapter say, or an
-            unknown key.
+        ConfigError: as the learner's settings and the host's adapter say.
     """
     from ..learners import LEARNERS  # imports torch: only for a run of ours
 
-    for key, value in updates(argv):
-        if not forced(argv):
-            check_known(key, config, files)
-        config = merged(config, nested(key, value))
-    check_names(config, argv)
+    check_names(config, [each for each in words if isinstance(each, str)])
     settings_class = LEARNERS[learner].settings_class
     settings_class.from_config(config, source=str(config.get("name")))
     files.host.host_settings(config)
@@ -151,7 +305,8 @@ def check_names(config: Dict[str, Any], argv: List[str]) -> None:
     for key, name in names:
         if isinstance(name, str) and name and not stays_inside(name):
             raise ConfigError(
-                f"{key}={name!r}: hosts make folders of it, so it cannot lead elsewhere"
+                f"{key}={quoted(name)}: hosts make folders of it, so it cannot lead "
+                "elsewhere"
             )
 
 
@@ -163,37 +318,24 @@ def ids(argv: List[str]) -> List[str]:
     return following + [text for flag, _, text in joined if flag == SACRED_ID]
 
 
-def check_known(key: str, config: Dict[str, Any], files: ConfigFiles) -> None:
+def check_known(files: ConfigFiles, layers: Layers, words: Sequence[Word]) -> None:
     """Refuse a key that no YAML lists, as sacred will, but naming the nearest."""
-    section: Any = config
-    for part in key.split("."):
-        if not isinstance(section, dict) or part == ALWAYS_ACCEPTED:
-            return
-        if not section:
-            return  # an empty mapping, such as env_args.options, takes any key
-        if part not in section:
+    for word in words:
+        if isinstance(word, str):
+            if word in layers.values:
+                raise ConfigError(f"{word}: write {word}=value, without spaces")
+            continue
+        if word.path[-1] == ALWAYS_ACCEPTED:
+            continue
+        try:
+            layers.check_known(word.path)
+        except UnknownKey as error:
             raise ConfigError(
-                f"{key}: {files.host.title} has no such setting for this algorithm and "
-                f"environment{nearest(part, section)}"
-            )
-        section = section[part]
+                f"{error.name}: {files.host.title} has no such setting for this "
+                f"algorithm and environment{error.hint}"
+            ) from None
 
 
-def updates(argv: List[str]) -> List[Tuple[str, Any]]:
-    """Return the settings after `with`, their values read as sacred reads them."""
-    if "with" not in argv:
-        return []
-    words = argv[argv.index("with") + 1 :]
-    pairs = [word.partition("=") for word in words if not word.startswith("-")]
-    return [(key, literal(value)) for key, equals, value in pairs if equals]
-
-
-def forced(argv: List[str]) -> bool:
+def forced(argv: Sequence[str]) -> bool:
     """Whether sacred was told to accept unknown keys."""
     return "-f" in argv or "--force" in argv
-
-
-def nested(dotted: str, value: Any) -> Dict[str, Any]:
-    """Return `a.b=1` as {a: {b: 1}}."""
-    head, _, rest = dotted.partition(".")
-    return {head: nested(rest, value) if rest else value}

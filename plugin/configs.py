@@ -8,27 +8,50 @@ folder outside the checkout and removed at the end.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import yaml
 
 from ..config import reading
-from ..errors import ConfigError, nearest
+from ..config.layers import (
+    Layers,
+    UnknownKey,
+    beside,
+    inherited,
+    leaves,
+    parents,
+    put_if_typed,
+    same_kind,
+)
+from ..config.names import nearest
+from ..errors import ConfigError
 from . import environments
 from .environments import OUR_ENVS
 from .hosts import HostAdapter
-from .hosts.base import merged
 from .notes import note
 
 OUR_CONFIGS = Path(__file__).resolve().parents[1] / "config" / "algs"
 OPTIONS = {"--config": "algs", "--env-config": "envs"}
 HOST_PREFIX = "host:"
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -40,12 +63,14 @@ class Choice:
         settings: reads what is in it.
         learner: our learner that runs it, by our key; None for one of the host's.
         game: the name of a game of ours that the host has to be given.
+        own: the file, where it is the user's.
     """
 
     value: str
     settings: Callable[[], Dict[str, Any]]
     learner: Optional[str] = None
     game: Optional[str] = None
+    own: Optional[Path] = None
 
 
 @dataclass
@@ -94,10 +119,12 @@ class ConfigFiles:
         if kind == "envs" and name in our_envs():
             return OUR_ENVS / f"{name}.yaml"
         for path in (Path(name), Path(f"{name}.yaml")):
+            path = Path(reading.in_home(str(path)))
             if os.path.isfile(path):
                 return path.resolve()
         names = self.names(kind)
         option = next(key for key, value in OPTIONS.items() if value == kind)
+        name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
         raise ConfigError(
             f"{option}={name}: neither a file nor one of {', '.join(names)}"
             f"{nearest(name, names)}"
@@ -120,10 +147,22 @@ class ConfigFiles:
         Raises:
             ConfigError: a file is missing or malformed, or inherits from itself.
         """
-        values = self._inherited(path, ())
+        try:
+            values = inherited(path, self.read, partial(self._parent, "algs"))
+        except reading.ReadingError as error:
+            raise ConfigError(str(error)) from None
         if values.get("learner") in self.learners:
             values["learner"] = self.learners[values["learner"]]
-        return merged(self.host.fallbacks, values)
+        if self._is_own(path):
+            values = self._typed(values)
+        return Layers(self.host.fallbacks, values).values
+
+    def _typed(self, values: Dict[str, Any]) -> Dict[str, Any]:
+        """Return a user's settings in the types of the host's defaults."""
+        layers = Layers(self.defaults())
+        for path, value in leaves(values):
+            put_if_typed(layers, path, value)
+        return {key: layers.values[key] for key in values}
 
     def ours(self) -> List[str]:
         """Return the names of ours that can be resolved here."""
@@ -139,33 +178,92 @@ class ConfigFiles:
             for parent in parents(read_yaml(path))
         )
 
-    def _inherited(self, path: Path, heirs: Tuple[Path, ...]) -> Dict[str, Any]:
-        if path in heirs:
-            chain = " → ".join(heir.name for heir in (*heirs, path))
-            raise ConfigError(f"{path}: inherits from itself ({chain})")
-        values = self.read(path)
-        inherited = [
-            self._inherited(self._parent(parent, path), (*heirs, path))
-            for parent in parents(values)
-        ]
-        values.pop("inherit", None)
-        return merged(*inherited, values)
-
-    def _parent(self, name: str, heir: Path) -> Path:
+    def _parent(self, kind: str, name: str, heir: Path) -> Path:
         """Return the file that `inherit: name` means in `heir`."""
-        if name in our_names():
+        if kind == "algs" and name in our_names():
             return OUR_CONFIGS / f"{name}.yaml"
+        is_algorithm = kind == "algs"
+        path = self._host_parent(name) if is_algorithm else self.host_file(kind, name)
+        if reading.stays_inside(name) and os.path.isfile(path):
+            return path
+        for own in beside(name, heir) if self._is_own(heir) else []:
+            return own
         if not reading.stays_inside(name):
             raise ConfigError(f"{heir.name} inherits {name!r}: a name is needed")
-        path = self._host_parent(name)
-        if not os.path.isfile(path):
-            raise ConfigError(
-                f"{heir.name} inherits {name!r}, but {self.host.title} has no {path}"
-            )
-        return path
+        raise ConfigError(
+            f"{heir.name} inherits {name!r}, but {self.host.title} has no {path}"
+            f"{nearest(name, self.names(kind))}"
+        )
 
     def _host_parent(self, name: str) -> Path:
         return self.host_file("algs", self.host.aliases.get(name, name))
+
+    # Files of the user's --------------------------------------------------------------
+
+    def _is_own(self, path: Path) -> bool:
+        shipped = [self.host.config_dir(self.root), OUR_CONFIGS, OUR_ENVS]
+        written = [self._folder] if self._folder is not None else []
+        return not any(folder in path.parents for folder in shipped + written)
+
+    def check_own(self, choices: Sequence[Choice]) -> None:
+        """Hold a user's files against those that are shipped: what they list is known.
+
+        Where none has such a learner, what is unknown is its own, and said.
+
+        Raises:
+            ConfigError: a key that nothing reads, or what is missing.
+        """
+        own = [choice for choice in choices if choice.own is not None]
+        if not own:
+            return
+        config = Layers(self.defaults(), *(each.settings() for each in choices)).values
+        algorithms = list(self._algorithms())
+        same = same_kind(config, algorithms)
+        games = [each for each in self._games() if each["env"] == config.get("env")]
+        known = Layers(self.defaults(), *(same or algorithms), *games)
+        if not games:
+            known.values["env_args"] = {}
+            known.lay({"env_args": {}}, is_typed=False)
+        for choice in own:
+            for path, _ in leaves(choice.settings()):
+                self._check_own_key(known, path, choice.own, bool(same))
+        ours = own[-1].learner is not None
+        lacking = [k for k in common(same) if k not in config] if ours else []
+        if lacking:
+            raise ConfigError(
+                f"{own[-1].own}: without {', '.join(lacking)}: begin it with `inherit: "
+                f"{same[0]['name']}`, or add them"
+            )
+
+    def _check_own_key(
+        self, known: Layers, path: Tuple[str, ...], file: Any, is_known_kind: bool
+    ) -> None:
+        if path[-1] == "seed":  # which hosts add where they need it
+            return
+        try:
+            known.check_known(path)
+        except UnknownKey as error:
+            told = f"{file}: {error.name}: {self.host.title} has no such setting"
+            # Other hosts hand `env_args` on to packages that take what they like.
+            is_free = self.host.name != "embedded" and path[0] == "env_args"
+            if is_known_kind and not is_free:
+                raise ConfigError(
+                    f"{told} for this kind of algorithm and environment{error.hint}"
+                ) from None
+            note(f"{told} in its files{error.hint}; left to the code that it runs")
+
+    def _algorithms(self) -> Iterator[Dict[str, Any]]:
+        """Yield the settings of every algorithm that has a name here."""
+        for name in self.names("algs"):
+            with contextlib.suppress(ConfigError):
+                yield self.resolve(self.locate("algs", name))
+
+    def _games(self) -> Iterator[Dict[str, Any]]:
+        for name in self.names("envs"):
+            with contextlib.suppress(ConfigError):
+                settings = self.read(self.locate("envs", name))
+                if "env" in settings:
+                    yield settings
 
     # The command line -----------------------------------------------------------------
 
@@ -182,13 +280,17 @@ class ConfigFiles:
         settings = self.read(path)
         if kind == "algs" and parents(settings):
             return self._choose_heir(name, path)
+        if kind == "envs" and parents(settings):
+            return self._choose_heir_of_game(path)
         if kind == "envs" and path.parent == OUR_ENVS:
             settings = environments.for_host(settings, self.host.passed_to_envs)
             written = self.write(settings, path.stem)
             return Choice(written, lambda: settings, game=name)
         readable = "=" not in str(path) and path.suffix == ".yaml"
         value = str(path)[: -len(".yaml")] if readable else self.write(settings, name)
-        return Choice(value, lambda: settings)
+        learner = self._our_key(settings) if kind == "algs" else None
+        own = path if self._is_own(path) else None
+        return Choice(value, lambda: settings, learner, own=own)
 
     def _choose_heir(self, name: str, path: Path) -> Choice:
         if self.shadows(path, name):
@@ -198,8 +300,22 @@ class ConfigFiles:
             )
         settings = self.resolve(path)
         written = self.write(settings, path.stem)
+        own = path if self._is_own(path) else None
+        return Choice(written, lambda: settings, self._our_key(settings), own=own)
+
+    def _choose_heir_of_game(self, path: Path) -> Choice:
+        try:
+            settings = inherited(path, self.read, partial(self._parent, "envs"))
+        except reading.ReadingError as error:
+            raise ConfigError(str(error)) from None
+        own = path if self._is_own(path) else None
+        return Choice(self.write(settings, path.stem), lambda: settings, own=own)
+
+    def _our_key(self, settings: Dict[str, Any]) -> Optional[str]:
+        """Return which of our learners runs an algorithm, if any does."""
         keys = {there: ours for ours, there in self.learners.items()}
-        return Choice(written, lambda: settings, keys.get(settings.get("learner")))
+        learner = settings.get("learner")
+        return keys.get(learner) if isinstance(learner, str) else None
 
     def shadows(self, path: Path, name: str) -> bool:
         """Whether the host has a file of this name that is not this file."""
@@ -222,10 +338,10 @@ def our_learners() -> List[str]:
     return sorted({each["learner"] for each in settings if "learner" in each})
 
 
-def parents(settings: Dict[str, Any]) -> List[str]:
-    """Return the names after `inherit:`, one or a list, later ones winning."""
-    named = settings.get("inherit") or []
-    return [str(name) for name in (named if isinstance(named, list) else [named])]
+def common(algorithms: Sequence[Mapping[str, Any]]) -> List[str]:
+    """Return the keys that all of them have."""
+    keys = [set(each) for each in algorithms]
+    return sorted(set.intersection(*keys)) if keys else []
 
 
 def bare(name: str) -> str:

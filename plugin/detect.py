@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
 
-from ..errors import ConfigError, nearest
+from ..config.names import nearest
+from ..errors import ConfigError
 from .hosts import EMBEDDED_ROOT, HOSTS, HostAdapter
 
 EMBEDDED_MODULE = "wqmix.host.main"

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ..config.reading import spelt, stays_inside
-from ..errors import ConfigError, nearest
+from ..config.layers import Keys, leaves
+from ..config.names import nearest
+from ..config.reading import in_home, stays_inside
+from ..errors import ConfigError
 from .configs import OUR_CONFIGS, read_yaml
 from .hosts.base import merged
 from .notes import note
@@ -59,7 +61,7 @@ def locate(name: str) -> Path:
     """
     if name in names():
         return RECIPES / f"{name}.yaml"
-    for path in (Path(name), Path(f"{name}.yaml")):
+    for path in (Path(in_home(name)), Path(in_home(f"{name}.yaml"))):
         if os.path.isfile(path):
             return path
     offer = ", ".join(names())
@@ -104,45 +106,32 @@ def settings(name: str, host: str, weighting: Optional[str]) -> Dict[str, Any]:
     )
 
 
-def with_recipe(
-    name: str, host: Any, known: Mapping[str, Any], argv: List[str]
-) -> List[str]:
-    """Put a recipe's words after `with`, and say what has no place here.
+def updates(
+    name: str, host: Any, known: Mapping[str, Any], given: Mapping[str, Any]
+) -> List[Tuple[Keys, Any]]:
+    """Return a recipe's settings, and say what has no place here.
 
     Args:
         name: of the recipe, or its path.
         host: the adapter.
         known: all settings of the run before the command line's.
-        argv: the host's arguments, the recipe's option taken out.
+        given: those of the command line, by dotted name; they win.
     """
-    after = argv[argv.index("with") + 1 :] if "with" in argv else []
-    given = {key: value for key, _, value in (text.partition("=") for text in after)}
     weighting = given.get("weighting", known.get("weighting"))
-    asked = dict(flat(settings(name, host.name, weighting)))
-    absent = [key for key in asked if not has(known, key)]
+    asked = list(leaves(settings(name, host.name, weighting)))
+    absent = [".".join(path) for path, _ in asked if not has(known, path)]
     if absent:
         note(
             f"recipe {name}: left out, as {host.title} has no such setting for this "
             f"algorithm and environment: {', '.join(absent)}"
         )
-    kept = [key for key in asked if key not in absent and key not in given]
-    words = [f"{key}={spelt(asked[key])}" for key in kept]
-    before = argv[: argv.index("with")] if "with" in argv else argv
-    return [*before, "with", *words, *after]
+    out = {*absent, *given}
+    return [(path, value) for path, value in asked if ".".join(path) not in out]
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
-    """Yield {a: {b: 1}} as ("a.b", 1)."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def has(known: Any, dotted: str) -> bool:
+def has(known: Any, path: Keys) -> bool:
     """Whether nested settings list a key."""
-    for part in dotted.split("."):
+    for part in path:
         if not isinstance(known, Mapping) or part not in known:
             return False
         known = known[part]

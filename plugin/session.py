@@ -9,11 +9,25 @@ import os
 import random
 import shutil
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from pathlib import Path
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
-from ..config.reading import literal
-from ..errors import CheckpointError, ConfigError, WQMixError, nearest
-from . import command_line, recipes, registration
+from ..config.layers import leaves
+from ..config.names import nearest
+from ..config.reading import ReadingError, in_home, plain
+from ..errors import CheckpointError, ConfigError, WQMixError
+from . import command_line, registration
+from .command_line import Update
 from .configs import ConfigFiles, read_yaml, temporary_folder
 from .hosts.embedded import EMBEDDED_ROOT, Embedded
 from .tables import Table
@@ -39,14 +53,13 @@ class Runner:
         best_path: the checkpoint that `benchmark` kept; None before.
     """
 
-    def __init__(self, argv: List[str]) -> None:
+    def __init__(self, command: Any) -> None:
         host = _host_modules()
         self._run, self._checkpoints = host["run"], host["utils.checkpoints"]
         self._random, self._own_random = host["utils.random_state"], None
         self._is_finished = False
         with self._at_work("get_runner"):
-            config = host["config"].load_config(host["config"].parse_command_line(argv))
-            config = host["validation"].validate(config)
+            config = host["validation"].validate(host["config"].load_config(command))
             seed_everything(config["seed"])
             self._build(host, config)
 
@@ -306,20 +319,14 @@ def get_runner(
     keys = registration.learner_keys(EMBEDDED_ROOT)
     files = ConfigFiles(host, EMBEDDED_ROOT, keys)
     if callable(env) or _is_registered_only(env, files):
-        env = _written(files, env, settings.pop("env_args", {}))
-    argv = [f"--config={method}", f"--env-config={env}"]
-    argv += ["with"] if recipe is None else [f"{recipes.OPTION}={recipe}", "with"]
-    words = []
-    if config_path is not None:
-        values = read_yaml(config_path)
-        _check_keys(files, argv, config_path, values)
-        words += _words(values)
-    words += _words(settings)
+        env = _written(files, env)
+    options = [f"--config={method}", f"--env-config={env}"]
+    updates = _own_settings(files, options, config_path) + _updates(settings)
     if env_id is not None:
-        words.append(_word(f"env_args.{_id_key(files, env)}", env_id))
-    words += [] if seed is None else [f"seed={seed}"]
+        updates.append(Update(("env_args", _id_key(files, env)), env_id))
+    updates += [] if seed is None else [Update(("seed",), seed)]
     registration.register_on_import(host, keys)
-    return Runner(command_line.rewrite(files, [*argv, *words]).argv)
+    return Runner(_command(command_line.settle(files, options, updates, recipe)))
 
 
 def seed_everything(seed: int) -> None:
@@ -332,19 +339,43 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _check_keys(
-    files: ConfigFiles, argv: List[str], path: str, values: Dict[str, Any]
-) -> None:
-    """Refuse a key of a settings file that nothing knows, naming the file."""
+def _updates(settings: Mapping[str, Any]) -> List[Update]:
+    """Return nested settings from Python, arrays as lists.
+
+    Raises:
+        ConfigError: a value that no settings file can hold.
+    """
+    try:
+        values = {key: plain(value, key) for key, value in settings.items()}
+    except ReadingError as error:
+        raise ConfigError(str(error)) from None
+    return [Update(path, value) for path, value in leaves(values)]
+
+
+def _own_settings(
+    files: ConfigFiles, options: List[str], path: Optional[str]
+) -> List[Update]:
+    """Read a file of settings; refuse a key that nothing knows, naming the file."""
+    if path is None:
+        return []
     config = importlib.import_module("wqmix.host.config")
     errors = importlib.import_module("wqmix.host.errors")
-    command = config.parse_command_line(command_line.rewrite(files, argv).argv)
-    known = config.load_config(command)
-    for key in config.flatten(values):
-        try:
-            config.check_known(key, known)
-        except errors.HostError as error:
-            raise ConfigError(f"{path}: {error}") from None
+    updates = _updates(read_yaml(Path(in_home(os.fspath(path)))))
+    known = _command(command_line.settle(files, options, []))
+    known.updates = [(update.path, update.value) for update in updates]
+    try:
+        config.load_config(known)
+    except errors.HostError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return updates
+
+
+def _command(line: command_line.CommandLine) -> Any:
+    """Return what the host's own reader makes of a command line."""
+    config = importlib.import_module("wqmix.host.config")
+    command = config.parse_command_line(line.options)
+    command.updates = line.updates
+    return command
 
 
 def _is_registered_only(env: Any, files: ConfigFiles) -> bool:
@@ -368,15 +399,14 @@ def _is_registered_only(env: Any, files: ConfigFiles) -> bool:
     return env in registered
 
 
-def _written(files: ConfigFiles, env: Any, env_args: Dict[str, Any]) -> str:
+def _written(files: ConfigFiles, env: Any) -> str:
     """Write a YAML for an environment that has none; return its path."""
     name = env
     if callable(env):
         name = f"{env.__module__}.{env.__qualname__}"
         # Not refused if there already: in a notebook a class is defined many times.
         importlib.import_module("wqmix.host.envs").REGISTRY[name] = env
-    settings = {"env": name, "env_args": {**env_args, "seed": None}}
-    return files.write(settings, "own_env")
+    return files.write({"env": name, "env_args": {}}, "own_env")
 
 
 def _id_key(files: ConfigFiles, env: str) -> str:
@@ -386,25 +416,6 @@ def _id_key(files: ConfigFiles, env: str) -> str:
         if key in known:
             return key
     raise ConfigError(f"env_id: {env} is one game; its settings go into env_args")
-
-
-def _words(settings: Dict[str, Any], prefix: str = "") -> List[str]:
-    """Return settings as `key=value` words."""
-    words = []
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            words += _words(value, f"{prefix}{key}.")
-        else:
-            words.append(_word(f"{prefix}{key}", value))
-    return words
-
-
-def _word(key: str, value: Any) -> str:
-    """Return `key=value`; text that reads like something else is put in quotes."""
-    is_text = isinstance(value, str)
-    return (
-        f"{key}={value!r}" if is_text and literal(value) != value else f"{key}={value}"
-    )
 
 
 def _host_modules() -> Dict[str, Any]:

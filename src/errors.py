@@ -49,5 +49,5 @@ class OutOfMemoryError(WQMixError):
 def nearest(value: object, accepted: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the accepted name most like `value`, or ''."""
     names = [str(name) for name in accepted]
-    matches = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
     return f" (did you mean {matches[0]!r}?)" if matches else ""

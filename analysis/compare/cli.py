@@ -16,8 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
+from wqmix.config.names import nearest
 from wqmix.config.reading import one_line
-from wqmix.errors import ConfigError, WQMixError, nearest
+from wqmix.errors import ConfigError, WQMixError
 
 from ..figures import headless_pyplot
 from ..runs import METRIC, read_all

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from wqmix.config import reading
+from wqmix.config.names import nearest
 from wqmix.config.reading import (
     ReadingError,
     read_bytes,
@@ -27,7 +28,7 @@ from wqmix.config.reading import (
     spelt,
     stays_inside,
 )
-from wqmix.errors import ConfigError, nearest
+from wqmix.errors import ConfigError
 
 KEYS = (
     "name main module host algorithms environments seeds recipe settings grid "
@@ -201,7 +202,7 @@ def flat(values: Any, where: str, prefix: str = "") -> Dict[str, Any]:
         name = f"{prefix}{key}"
         if name in OURS:
             raise ConfigError(f"{where}: {name} is set by {OURS[name]}")
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             found.update(flat(value, where, f"{name}."))
         else:
             found[name] = value

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..errors import ConfigError, nearest
+from ...config.names import nearest
+from ..errors import ConfigError
 from .checks import seed_of
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from ...errors import ConfigError, nearest
+from ...config.names import nearest
+from ...errors import ConfigError
 
 Config = Mapping[str, Any]
 

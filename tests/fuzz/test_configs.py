@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sacred import Experiment
 
 from wqmix.config import reading
+from wqmix.config.layers import leaves
 from wqmix.errors import ConfigError
-from wqmix.host.config import CONFIG_DIR, flatten, load_config, parse_command_line
+from wqmix.host.config import CONFIG_DIR, load_config, parse_command_line
 from wqmix.host.errors import HostError
 from wqmix.host.validation import validate
 from wqmix.plugin import launcher
@@ -25,7 +26,11 @@ from .tools import NASTY, NUMBERS, damaged, fuzzed, harmless, plain, text
 
 OWN = sorted(CONFIG_DIR.rglob("*.yaml"))
 KEYS = sorted(
-    {key for path in OWN for key in flatten(yaml.safe_load(path.read_text()))}
+    {
+        ".".join(key)
+        for path in OWN
+        for key, _ in leaves(yaml.safe_load(path.read_text()))
+    }
     | {"inherit", "env_args", "learner", "name", "env_args.map_name", "unique_token"}
 )
 # Not what only asks for more memory than there is.

@@ -55,7 +55,7 @@ def test_configs_by_path(tmp_path, monkeypatch, form):
     (tmp_path / "mine").mkdir()
     path = tmp_path / "mine" / "alg.yaml"
     path.write_text(
-        (CONFIG_DIR / "algs" / "vdn.yaml").read_text() + "\nt_max: 1e2\nown_key: 3\n"
+        (CONFIG_DIR / "algs" / "vdn.yaml").read_text() + "\nt_max: 1e2\nlabel: mine\n"
     )
     monkeypatch.chdir(tmp_path)
     name = {
@@ -64,8 +64,8 @@ def test_configs_by_path(tmp_path, monkeypatch, form):
         "relative": "mine/alg.yaml",
         "dir/name": "mine/alg",
     }[form]
-    config = load("with", "own_key=4", base=[f"--config={name}", BASE[1]])
-    assert (config["mixer"], config["own_key"]) == ("vdn", 4)
+    config = load("with", "lr=4", base=[f"--config={name}", BASE[1]])
+    assert (config["mixer"], config["label"], config["lr"]) == ("vdn", "mine", 4)
     assert config["t_max"] == 100  # YAML takes 1e2 for text
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from wqmix.errors import ConfigError
-from wqmix.plugin.command_line import rewrite, translated, updates
+from wqmix.plugin.command_line import Update, rewrite, translated
 from wqmix.plugin.configs import ConfigFiles, our_learners, our_names
 from wqmix.plugin.detect import detect
 from wqmix.plugin.hosts import EMBEDDED_ROOT, HOSTS
@@ -109,7 +109,7 @@ def test_a_users_own_yaml_by_its_path(
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("inherit: mine.yaml\n", "inherits 'mine.yaml', but PyMARL has no"),
+        ("inherit: mine.yaml\n", "inherits from itself (mine.yaml → mine.yaml)"),
         ("inherit: qmux\n", "inherits 'qmux', but PyMARL has no"),
         ("inherit: [qmix\n", "not valid YAML"),
         ("- a\n- b\n", "no 'key: value' settings"),
@@ -179,8 +179,8 @@ def test_names_that_lead_elsewhere_are_refused(files: ConfigFiles, words: list) 
 
 
 def test_overrides_are_read_as_sacred_reads_them() -> None:
-    argv = ["x.py", "with", "alpha=0.5", "name=cw", "env_args.a=[1, 2]", "-f", "b=None"]
-    assert updates(argv) == [
+    words = ["alpha=0.5", "name=cw", "env_args.a=[1, 2]", "b=None"]
+    assert [(u.name, u.value) for u in map(Update.read, words)] == [
         ("alpha", 0.5),
         ("name", "cw"),
         ("env_args.a", [1, 2]),
@@ -194,7 +194,7 @@ def test_overrides_are_read_as_sacred_reads_them() -> None:
         ("alpha=0", "cw_qmix: alpha=0.0 is outside (0, 1]"),
         ("alhpa=0.5", "alhpa: PyMARL has no such setting"),
         ("alhpa=0.5", "did you mean 'alpha'?"),
-        ("env_args.nap_name=3m", "did you mean 'map_name'?"),
+        ("env_args.nap_name=3m", "did you mean 'env_args.map_name'?"),
         ("td_lambda=0.6", "td_lambda: PyMARL has no such setting"),
         ("weighting=cv", "did you mean 'cw'?"),
         ("mixer=None", "PyMARL: mixer=None"),
@@ -236,14 +236,13 @@ def test_sacreds_force_lets_unknown_keys_pass(files: ConfigFiles) -> None:
         ("hysteretic_qmix=False", ["weighting=cw"]),
         ("central_mac=basic_central_mac", []),
         ("central_mixer=atten", ["central_mixer=atten"]),
-        ("with", ["with"]),
         ("alpha=0.5", ["alpha=0.5"]),
     ],
 )
 def test_published_names_are_translated(
     old: str, new: list, capfd: pytest.CaptureFixture
 ) -> None:
-    assert translated(old) == new
+    assert [each.spelt() for each in translated(Update.read(old))] == new
     said = capfd.readouterr().err.splitlines()
     assert len(said) == (0 if new == [old] else 1)
 

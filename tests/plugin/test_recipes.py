@@ -9,7 +9,7 @@ import pytest
 import wqmix
 from wqmix.errors import ConfigError
 from wqmix.plugin import recipes
-from wqmix.plugin.command_line import rewrite, updates
+from wqmix.plugin.command_line import Update, rewrite
 from wqmix.plugin.configs import ConfigFiles
 from wqmix.plugin.detect import detect
 from wqmix.plugin.hosts import EMBEDDED_ROOT, HOSTS
@@ -21,12 +21,18 @@ from .fakes import make_host
 PREY = "--env-config=predator_prey"
 
 
+def updates(argv: list) -> dict:
+    """The settings after `with`."""
+    read = map(Update.read, argv[argv.index("with") + 1 :])
+    return {update.name: update.value for update in read}
+
+
 def embedded() -> ConfigFiles:
     return ConfigFiles(HOSTS["embedded"], EMBEDDED_ROOT, learner_keys(EMBEDDED_ROOT))
 
 
 def words(argv: list) -> dict:
-    return dict(updates(rewrite(embedded(), argv).argv))
+    return updates(rewrite(embedded(), argv).argv)
 
 
 @pytest.mark.parametrize("algorithm", ["iql", "vdn", "qmix", "cw_qmix", "ow_qmix"])
@@ -55,7 +61,7 @@ def test_keys_that_a_host_lacks_are_named(
     root = make_host(tmp_path)
     files = ConfigFiles(detect(root), root, {"wqmix_learner": "wqmix_learner"})
     line = ["--config=qmix", "--env-config=own_game", "--recipe=paper/smac"]
-    assert dict(updates(rewrite(files, line).argv)) == {
+    assert updates(rewrite(files, line).argv) == {
         "lr": 0.0005,
         "gamma": 0.99,
         "grad_norm_clip": 10,

@@ -1,0 +1,37 @@
+"""The name that somebody may have meant: misspelt, or as other hosts have it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Iterable
+
+# What hosts and libraries call the same setting.
+_SAME = (
+    ("lr", "learning_rate"),
+    ("rnn_hidden_dim", "hidden_dim"),
+    ("target_update_interval", "target_update_interval_or_tau"),
+    ("optimizer", "optim_type", "optimiser"),
+    ("alpha", "w"),
+    ("weighting", "hysteretic_qmix"),
+    ("t_max", "total_timesteps", "total_steps", "max_steps"),
+    ("gamma", "discount"),
+    ("td_lambda", "lambda", "gae_lambda"),
+    ("epsilon_anneal_time", "epsilon_decay", "epsilon_anneal"),
+    ("grad_norm_clip", "max_grad_norm"),
+    ("use_cuda", "device"),
+)
+_OTHER_NAMES = {name: names for names in _SAME for name in names}
+
+
+def nearest(name: object, accepted: Iterable[object]) -> str:
+    """` (did you mean 'x'?)` for the accepted name most like it, or ""."""
+    names = {_alike(each): str(each) for each in accepted}
+    for other in _OTHER_NAMES.get(_alike(name), ()):
+        if other in names:
+            return f" (here it is {other!r})"
+    found = difflib.get_close_matches(_alike(name), names, n=1)
+    return f" (did you mean {names[found[0]]!r}?)" if found else ""
+
+
+def _alike(name: object) -> str:
+    return str(name).lower().replace("-", "_")
