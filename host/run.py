@@ -1,6 +1,7 @@
 """One run: build the parts, then train or evaluate."""
 
 import datetime
+import inspect
 import os
 import pprint
 import random
@@ -12,10 +13,11 @@ import torch as th
 
 from ..storage import manifest
 from .components.episode_buffer import ReplayBuffer
+from .components.prioritised_buffer import PrioritisedReplayBuffer
 from .components.transforms import OneHot
 from .controllers import REGISTRY as mac_REGISTRY
 from .envs.contract import SIZES
-from .errors import NonFiniteError
+from .errors import HostError, NonFiniteError
 from .learners import REGISTRY as le_REGISTRY
 from .runners import REGISTRY as r_REGISTRY
 from .utils import random_state
@@ -85,17 +87,24 @@ def build(args, logger, runner):
     """The replay buffer and the learner, from what the environment says of itself."""
     env_info = runner.get_env_info()
     scheme, groups, preprocess = layout(args, env_info)
-    buffer = ReplayBuffer(
+    kind, options = ReplayBuffer, {}
+    if args.use_per:
+        kind = PrioritisedReplayBuffer
+        options = dict(alpha=args.per_alpha, beta=args.per_beta, t_max=args.t_max)
+    buffer = kind(
         scheme,
         groups,
         args.buffer_size,
         env_info["episode_limit"] + 1,
         preprocess=preprocess,
         device="cpu" if args.buffer_cpu_only else args.device,
+        **options,
     )
     mac = mac_REGISTRY[args.mac](buffer.scheme, groups, args)
     runner.setup(scheme=scheme, groups=groups, preprocess=preprocess, mac=mac)
     learner = le_REGISTRY[args.learner](mac, buffer.scheme, logger, args)
+    if args.use_per:
+        _check_takes_weights(learner, args.learner)
     if args.use_cuda:
         learner.cuda()
     return buffer, learner
@@ -121,6 +130,16 @@ def layout(args, env_info):
     groups = {"agents": args.n_agents}
     preprocess = {"actions": ("actions_onehot", [OneHot(out_dim=args.n_actions)])}
     return scheme, groups, preprocess
+
+
+def _check_takes_weights(learner, name):
+    try:
+        inspect.signature(learner.train).bind(None, None, None, None)
+    except TypeError:
+        raise HostError(
+            f"use_per=True: the train of learner {name!r} takes no importance weights "
+            "(batch, t_env, episode_num, per_weight)"
+        ) from None
 
 
 def load_checkpoint(args, logger, runner, learner):
@@ -295,6 +314,7 @@ class Training:
             "logger": self.logger.state_dict(),
             "episodes_added": self.buffer.episodes_added,
             "random": random_state.state_dict(),
+            **({"per": self.buffer.priorities()} if self.args.use_per else {}),
         }
 
     def _resume(self, path):
@@ -310,6 +330,8 @@ class Training:
         if facts["buffer"]:
             files = facts["buffer"]
             self.folder.buffer_files.load(self.buffer, files, state["episodes_added"])
+            if self.args.use_per:
+                self.buffer.load_priorities(state["per"])
         elif state["episodes_added"]:
             self.log.warning(
                 "the checkpoint is without the replay buffer (save_buffer=False): "
@@ -331,12 +353,30 @@ def update(args, buffer, learner, runner, episode):
         if (number + 1) % args.episodes_per_update != 0:
             continue
         for _ in range(args.training_iters):
-            sample = buffer.sample(args.batch_size)
-            sample = sample[:, : sample.max_t_filled()]
-            if sample.device != args.device:
-                sample.to(args.device)
-            try:
-                learner.train(sample, runner.t_env, number)
-            except NonFiniteError as error:
-                error.batch = sample
-                raise
+            _learn(args, buffer, learner, runner.t_env, number)
+
+
+def _learn(args, buffer, learner, t_env, number):
+    """One update; with prioritised replay the episodes' new priorities are kept."""
+    slots, weights = None, ()
+    if args.use_per:
+        drawn = buffer.sample_by_priority(args.batch_size, t_env)
+        sample, slots, weights = drawn[0], drawn[1], drawn[2:]
+    else:
+        sample = buffer.sample(args.batch_size)
+    sample = sample[:, : sample.max_t_filled()]
+    if sample.device != args.device:
+        sample.to(args.device)
+    try:
+        found = learner.train(sample, t_env, number, *weights)
+    except NonFiniteError as error:
+        error.batch = sample
+        raise
+    if args.use_per:
+        if not found or "td_errors_abs" not in found:
+            raise HostError(
+                f"use_per=True needs priorities, but train of learner {args.learner!r} "
+                "returns no {'td_errors_abs': [episodes, 1]}"
+            )
+        errors = found["td_errors_abs"].reshape(-1).cpu().numpy()
+        buffer.update_priorities(slots, errors)

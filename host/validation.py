@@ -32,6 +32,7 @@ _WHOLE = {  # key -> least value
     "keep_checkpoints": 0,
     "load_step": 0,
     "log_interval": 1,
+    "lr_anneal_time": 0,
     "learner_log_interval": 1,
     "mixing_embed_dim": 1,
     "rnn_hidden_dim": 1,
@@ -45,8 +46,11 @@ _WHOLE = {  # key -> least value
     "training_iters": 1,
     "worker_restarts": 0,
 }
-_POSITIVE = "lr optim_eps grad_norm_clip worker_timeout mixer_init_scale".split()
-_FRACTION = "gamma optim_alpha epsilon_start epsilon_finish td_lambda".split()
+_POSITIVE = (
+    "lr optim_eps grad_norm_clip worker_timeout mixer_init_scale per_alpha gain".split()
+)
+_NOT_NEGATIVE = ("lr_finish", "target_update_interval_or_tau")
+_FRACTION = "gamma optim_alpha epsilon_start epsilon_finish td_lambda per_beta".split()
 _LARGEST_SEED = 2**32 - 1
 _LONGEST_NAME = 150
 
@@ -155,6 +159,9 @@ def _check_numbers(config):
     for key in _POSITIVE:
         if not 0 < config.get(key, 1) < math.inf:
             raise ConfigError(f"{key} is {config[key]!r}: a number > 0 is needed")
+    for key in _NOT_NEGATIVE:
+        if not 0 <= config.get(key, 0) < math.inf:
+            raise ConfigError(f"{key} is {config[key]!r}: a number >= 0 is needed")
     for key in _FRACTION:
         if not 0 <= config.get(key, 0) <= 1:
             raise ConfigError(f"{key} is {config[key]!r}: it must be within [0, 1]")

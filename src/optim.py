@@ -32,6 +32,7 @@ class FlatOptimiser:
         self._flat = [nn.Parameter(_join(params)) for params in self._params]
         pairs = zip(groups, self._flat)
         self._inner = build([{**group, "params": [flat]} for group, flat in pairs])
+        self._rates = [group["lr"] for group in self._inner.param_groups]
 
     @property
     def name(self) -> str:
@@ -61,6 +62,11 @@ class FlatOptimiser:
         for flat in self._flat:
             flat.grad.mul_(scale)
         return norm
+
+    def scale_rates(self, share: float) -> None:
+        """Set each group's learning rate to a share of that which it was built with."""
+        for group, rate in zip(self._inner.param_groups, self._rates):
+            group["lr"] = share * rate
 
     @torch.no_grad()
     def step(self, is_good: Optional[Tensor] = None) -> None:

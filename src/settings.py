@@ -40,6 +40,8 @@ class LearnerSettings:
         alpha_finish: α from `alpha_anneal_time` on (not if constant).
         alpha_anneal_time: environment steps.
         weighting_temperature: τ of the softened weightings, in units of the return.
+        lr_anneal_time: environment steps in which the learning rate goes, in a line,
+            from the host's to `lr_finish`; 0: it stays.
         mixer_init_scale: the last layers of the host's mixer are multiplied by it at
             the start (1: as the host draws them).
         unroll: `auto` (whole sequences at once where verified) or `step`.
@@ -51,13 +53,15 @@ class LearnerSettings:
     alpha_finish: float
     alpha_anneal_time: int
     weighting_temperature: float
+    lr_anneal_time: int
+    lr_finish: float
     mixer_init_scale: float
     unroll: str
 
     # What the learner can tell a weighting (fields of `WeightingInputs`).
     judges: ClassVar[FrozenSet[str]] = frozenset()
     # Whole numbers are positive but these.
-    zero_or_more: ClassVar[FrozenSet[str]] = frozenset()
+    zero_or_more: ClassVar[FrozenSet[str]] = frozenset({"lr_anneal_time"})
 
     @classmethod
     def from_config(
@@ -92,6 +96,10 @@ class LearnerSettings:
             self.alpha_anneal_time,
         )
 
+    def lr_at(self, t_env: int, lr: float) -> float:
+        """Return the annealed learning rate after `t_env` steps from `lr`."""
+        return scheduled("linear", lr, self.lr_finish, t_env, self.lr_anneal_time)
+
     def _check(self, source: str) -> None:
         check_choice("weighting", self.weighting, weightings.names(), source)
         check_choice("alpha_schedule", self.alpha_schedule, SCHEDULES, source)
@@ -109,6 +117,7 @@ class LearnerSettings:
                 raise ConfigError(f"{source}: {key}={value} is outside {interval}")
         for key in ("weighting_temperature", "mixer_init_scale"):
             check_above_zero(key, getattr(self, key), source)
+        check_not_negative("lr_finish", self.lr_finish, source)
         for field in fields(self):
             if field.type != "int":
                 continue
@@ -194,7 +203,7 @@ class PowQMixSettings(WQMixSettings):
     judges: ClassVar[FrozenSet[str]] = frozenset(
         {"is_optimal_joint", "is_potentially_optimal"}
     )
-    zero_or_more: ClassVar[FrozenSet[str]] = frozenset({"pow_warmup_steps"})
+    zero_or_more = LearnerSettings.zero_or_more | {"pow_warmup_steps"}
 
     def _check(self, source: str) -> None:
         super()._check(source)

@@ -6,6 +6,7 @@ import os
 import torch as th
 from torch.optim import Adam, RMSprop
 
+from ..components.running_moments import RunningMoments
 from ..errors import CheckpointError, NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
 from ..utils.checkpoints import load_tensors, same_networks
@@ -13,19 +14,25 @@ from .targets import td_targets
 
 TARGET = "target"  # the folder of what PyMARL's checkpoints leave out
 COUNTERS = ("last_target_update_episode", "last_episode", "log_stats_t")
+NEWER = ("train_steps", "last_target_update_step")  # counters that older runs lack
 
 
 class QLearner:
-    """(Double) Q-learning with a target network that is copied.
+    """(Double) Q-learning with a target network that follows.
 
     `mixer: null` trains each agent's utility on its own (IQL), "vdn" their sum and
     "qmix" their monotonic mix. The target network is copied every
-    `target_update_interval` episodes.
+    `target_update_interval` episodes; or, as in EPyMARL, with
+    `target_update_interval_or_tau` above 1 every so many updates, and with one up to 1
+    it moves by that share after each.
 
         y = r + gamma (1 - terminated) q_tot^-(s', u')      u' = argmax q (double_q)
         loss = sum m (q_tot - y)^2 / sum m                        or argmax q^-
 
     With `td_lambda` above 0 the targets y are those of TD(lambda), see `td_targets`.
+    `standardise_rewards` and `standardise_returns` are EPyMARL's, `use_per` PyMARL2's.
+    With `lr_anneal_time` above 0 the learning rate goes from `lr` to `lr_finish` in so
+    many environment steps, and stays there.
     """
 
     def __init__(self, mac, scheme, logger, args):
@@ -46,14 +53,30 @@ class QLearner:
                 self.params, lr=args.lr, alpha=args.optim_alpha, eps=args.optim_eps
             )
         self.last_target_update_episode = self.last_episode = 0
+        self.train_steps = self.last_target_update_step = 0
+        width = args.n_agents if args.mixer is None else 1
+        self.moments = {
+            "rewards": RunningMoments.at_start(1),
+            "returns": RunningMoments.at_start(width),
+        }
         self.log_stats_t = -args.learner_log_interval - 1
 
-    def train(self, batch, t_env, episode_num):
+    def train(self, batch, t_env, episode_num, per_weight=None):
         """One update on a batch of episodes.
+
+        Args:
+            batch: of `[B, T+1]` time slots.
+            t_env: environment steps so far.
+            episode_num: episodes so far.
+            per_weight: importance weights of prioritised replay `[B]`.
+
+        Returns:
+            With `use_per` the episodes' priorities, `{"td_errors_abs": [B, 1]}`.
 
         Raises:
             NonFiniteError: the loss or its gradient is not finite; nothing was updated.
         """
+        moments = dict(self.moments)
         utilities = self._unroll(self.mac, batch)
         chosen = utilities[:, :-1].gather(3, batch["actions"][:, :-1]).squeeze(3)
         if self.mixer is not None:
@@ -61,25 +84,55 @@ class QLearner:
         mask = self._mask(batch).expand_as(chosen)
         targets = self._targets(batch, utilities.detach(), mask)
         td_error = (chosen - targets) * mask
-        loss = (td_error**2).sum() / mask.sum()
+        weights = 1
+        if per_weight is not None:
+            weights = th.as_tensor(per_weight).to(mask).reshape(-1, 1, 1)
+        loss = (weights * td_error**2).sum() / mask.sum()
 
         self.optimiser.zero_grad()
         loss.backward()
         clip = self.args.grad_norm_clip
         grad_norm = th.nn.utils.clip_grad_norm_(self.params, clip)
-        self._check_finite(loss, grad_norm, t_env)
+        try:
+            self._check_finite(loss, grad_norm, t_env)
+        except NonFiniteError:
+            self.moments = moments
+            raise
+        self._set_learning_rate(t_env)
         self.optimiser.step()
-
-        if episode_num < self.last_episode:  # counted anew since a checkpoint
-            self.last_target_update_episode -= self.last_episode - episode_num
-        self.last_episode = episode_num
-        since_update = episode_num - self.last_target_update_episode
-        if since_update >= self.args.target_update_interval:
-            self._update_targets()
-            self.last_target_update_episode = episode_num
+        self._let_targets_follow(episode_num)
         if t_env - self.log_stats_t >= self.args.learner_log_interval:
             self._log(t_env, loss, grad_norm, td_error, chosen, targets, mask)
             self.log_stats_t = t_env
+        if self.args.use_per:
+            return {"td_errors_abs": _priorities(td_error.detach(), mask)}
+        return None
+
+    def _set_learning_rate(self, t_env):
+        time, first = self.args.lr_anneal_time, self.args.lr
+        if time > 0:
+            share = min(t_env / time, 1)
+            for group in self.optimiser.param_groups:
+                group["lr"] = first + (self.args.lr_finish - first) * share
+
+    def _let_targets_follow(self, episode_num):
+        self.train_steps += 1
+        if episode_num < self.last_episode:  # counted anew since a checkpoint
+            self.last_target_update_episode -= self.last_episode - episode_num
+        self.last_episode = episode_num
+        interval_or_tau = self.args.target_update_interval_or_tau
+        if interval_or_tau == 0:
+            interval = self.args.target_update_interval
+            is_due = episode_num - self.last_target_update_episode >= interval
+        else:
+            since_update = self.train_steps - self.last_target_update_step
+            is_due = 1 < interval_or_tau <= since_update
+        if is_due:
+            self._update_targets()
+            self.last_target_update_episode = episode_num
+            self.last_target_update_step = self.train_steps
+        elif 0 < interval_or_tau <= 1:
+            self._blend_targets(interval_or_tau)
 
     @staticmethod
     def _unroll(mac, batch):
@@ -98,10 +151,23 @@ class QLearner:
         values = target_utilities.gather(3, greedy).squeeze(3)[:, 1:]
         if self.target_mixer is not None:
             values = self.target_mixer(values, batch["state"][:, 1:])
-        rewards = batch["reward"][:, :-1]
+        rewards = self._rewards(batch)
         terminated = batch["terminated"][:, :-1].float()
         discount = self.args.gamma * (1 - terminated)
-        return td_targets(rewards, discount, mask, values, self.args.td_lambda)
+        if self.args.standardise_returns:
+            values = self.moments["returns"].unstandardise(values)
+        targets = td_targets(rewards, discount, mask, values, self.args.td_lambda)
+        if self.args.standardise_returns:
+            self.moments["returns"] = self.moments["returns"].merged(targets)
+            targets = self.moments["returns"].standardise(targets)
+        return targets
+
+    def _rewards(self, batch):
+        rewards = batch["reward"][:, :-1]
+        if self.args.standardise_rewards:
+            self.moments["rewards"] = self.moments["rewards"].merged(rewards)
+            rewards = self.moments["rewards"].standardise(rewards)
+        return rewards
 
     @staticmethod
     def _mask(batch):
@@ -141,6 +207,14 @@ class QLearner:
             self.target_mixer.load_state_dict(self.mixer.state_dict())
         self.logger.console_logger.debug("Updated target network")
 
+    @th.no_grad()
+    def _blend_targets(self, tau):
+        pairs = list(zip(self.mac.parameters(), self.target_mac.parameters()))
+        if self.mixer is not None:
+            pairs += zip(self.mixer.parameters(), self.target_mixer.parameters())
+        for new, old in pairs:
+            old.lerp_(new, tau)
+
     def cuda(self):
         self.mac.cuda()
         self.target_mac.cuda()
@@ -156,7 +230,8 @@ class QLearner:
         th.save(self.optimiser.state_dict(), f"{path}/opt.th")
         os.makedirs(f"{path}/{TARGET}")
         self.target_mac.save_models(f"{path}/{TARGET}")
-        state = {key: getattr(self, key) for key in COUNTERS}
+        state = {key: getattr(self, key) for key in (*COUNTERS, *NEWER)}
+        state["moments"] = {key: tuple(each) for key, each in self.moments.items()}
         if self.mixer is not None:
             state["target_mixer"] = self.target_mixer.state_dict()
         th.save(state, f"{path}/{TARGET}/q_learner.th")
@@ -195,3 +270,16 @@ class QLearner:
             self.target_mixer.load_state_dict(state["target_mixer"])
         for key in COUNTERS:
             setattr(self, key, state[key])
+        for key in NEWER:
+            setattr(self, key, state.get(key, 0))
+        for key, moments in state.get("moments", {}).items():
+            self.moments[key] = RunningMoments(*moments)
+
+
+def _priorities(td_error, mask):
+    """Sum of |error| over the steps, by the root of their number, `[B, 1]` (PyMARL2).
+
+    Without a mixer the mean over the agents.
+    """
+    steps = mask.sum(1).clamp(min=1)
+    return (td_error.abs().sum(1) / steps.sqrt()).mean(1, keepdim=True).cpu()

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Callable, List, Optional
 
-from .base import Config, HostAdapter, adam_or_rmsprop
-from .pymarl2 import lambda_if_any
+from .base import (
+    Config,
+    HostAdapter,
+    adam_or_rmsprop,
+    each_episodes,
+    each_steps_or_soft,
+    nothing,
+)
+from .pymarl2 import lambda_if_any, td_errors_abs
 
 EMBEDDED_ROOT = Path(__file__).resolve().parents[2] / "host"
 
@@ -30,3 +37,12 @@ class Embedded(HostAdapter):
     def td_lambda(self, config: Config) -> Optional[float]:
         """λ, where 0 means one step."""
         return lambda_if_any(self, config) or None
+
+    def target_update(self, config: Config) -> Any:
+        """By episodes, unless `target_update_interval_or_tau` is above 0."""
+        by_steps = bool(config.get("target_update_interval_or_tau"))
+        return (each_steps_or_soft if by_steps else each_episodes)(self, config)
+
+    def train_returns(self, config: Config) -> Callable[[Any, Any], Any]:
+        """With prioritised replay, the episodes' priorities."""
+        return td_errors_abs if config.get("use_per") else nothing

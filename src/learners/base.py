@@ -156,6 +156,9 @@ class Learner:
             before.restore(unless=is_good)
         if is_read:
             self._check_finite(t_env)
+        if self.settings.lr_anneal_time > 0:
+            share = self.settings.lr_at(t_env, self.host.lr) / self.host.lr
+            self.optimiser.scale_rates(share)
         self.optimiser.step(None if is_read else is_good)
 
         self.target_networks.after_train_step(episode_num, None if is_read else is_good)

@@ -138,3 +138,25 @@ def test_actions_for_some_episodes_only():
     actions = mac.select_actions(batch, t_ep=0, t_env=0, bs=[2, 0])
     assert actions.shape == (2, N_AGENTS)
     assert actions[0].tolist() == [1, 2]
+
+
+def test_orthogonal_and_normalised():
+    """PyMARL2's `use_orthogonal`, `gain` and `use_layer_norm`."""
+    args = make_args(use_orthogonal=True, gain=0.5, use_layer_norm=True)
+    agent = agents["rnn"](6, args)
+    for layer, gain in ((agent.fc1, 1.0), (agent.fc2, 0.5)):
+        w = layer.weight.detach()
+        w = w if w.shape[0] <= w.shape[1] else w.t()
+        assert th.allclose(w @ w.t(), gain**2 * th.eye(len(w)), atol=1e-5)
+        assert not layer.bias.any()
+    x, h = th.randn(4, 6), th.randn(4, 7)
+    q, new = agent(x, h)
+    normal = (new - new.mean(1, keepdim=True)) / (new.var(1, unbiased=False) + 1e-5)[
+        :, None
+    ].sqrt()
+    assert th.allclose(q, normal @ agent.fc2.weight.t(), atol=1e-5)
+    mixer = mixers["qmix"](make_args(use_orthogonal=True, mixer_init_scale=0.1))
+    w = mixer.hyper_w_final[2].weight.detach()  # [3, 6]
+    assert th.allclose(w @ w.t(), 0.01 * th.eye(3), atol=1e-5)
+    w = mixer.hyper_w_final[0].weight.detach()  # [6, 4]
+    assert th.allclose(w.t() @ w, th.eye(4), atol=1e-5)

@@ -262,3 +262,94 @@ def test_the_unpickler_for_old_torch(tmp_path, capsys):
     with pytest.raises(pickle.UnpicklingError, match="print is not allowed"):
         th.load(tmp_path / "evil.th", **restricted)
     assert "code was run" not in capsys.readouterr().out
+
+
+def targets_after(updates, **changes):
+    """Target and online weights before each update and after it."""
+    learner = make_learner(**changes)
+    seen = []
+    for number in range(updates):
+        old = learner.target_mixer.V[0].weight.clone()
+        batch = random_batch(np.random.default_rng(number))
+        learner.train(batch, t_env=number, episode_num=0)
+        new = learner.mixer.V[0].weight.detach().clone()
+        seen.append((old, new, learner.target_mixer.V[0].weight.clone()))
+    return seen
+
+
+def test_targets_are_copied_every_so_many_updates():
+    copied = [
+        th.equal(new, now)
+        for _, new, now in targets_after(7, target_update_interval_or_tau=3)
+    ]
+    assert copied == [False, False, True, False, False, True, False]
+
+
+@pytest.mark.parametrize("tau", [0.3, 1])
+def test_soft_targets(tau):
+    """θ⁻ ← (1 − τ) θ⁻ + τ θ."""
+    for old, new, now in targets_after(3, target_update_interval_or_tau=tau):
+        assert th.allclose(now, (1 - tau) * old + tau * new, rtol=1e-6, atol=1e-7)
+
+
+def test_the_learning_rate_goes_in_a_line():
+    learner = make_learner(lr=0.01, lr_anneal_time=100, lr_finish=0.002)
+    rates = []
+    for t_env in (0, 25, 100, 400):
+        learner.train(random_batch(np.random.default_rng(1)), t_env, 0)
+        rates.append(learner.optimiser.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.01, 0.008, 0.002, 0.002])
+
+
+@pytest.mark.parametrize("mixer", [None, "vdn", "qmix"])
+def test_importance_weights_and_priorities(mixer):
+    """loss = Σ_b w_b Σ_t m δ² / Σ m; priority Σ_t |δ| / √steps, mean over agents."""
+    batch = random_batch(np.random.default_rng(1))
+    weights, losses, found = np.array([0.2, 1.0, 0.7]), [], None
+    for each in (weights, *np.eye(3)):
+        learner = make_learner(mixer=mixer, use_per=True)
+        found = learner.train(batch, 10, 0, each)["td_errors_abs"]
+        losses.append(learner.logger.stats["loss", 10])
+    assert losses[0] == pytest.approx(float(weights @ losses[1:]), rel=1e-5)
+    learner = make_learner(mixer=mixer)
+    learner.train(batch, 10, 0)
+    total = learner.logger.stats["td_error_abs", 10]
+    steps = np.array([4, 2, 3])
+    assert found.shape == (3, 1)
+    sums = found.numpy().ravel() * np.sqrt(steps)
+    assert sums.sum() == pytest.approx(total * steps.sum(), rel=1e-4)
+
+
+@pytest.mark.parametrize("mixer", [None, "vdn", "qmix"])
+def test_standardised_targets(mixer):
+    """What is learnt from has the moments of EPyMARL: padding and all."""
+    learner = make_learner(mixer=mixer, standardise_returns=True)
+    learner.moments["returns"] = learner.moments["returns"]._replace(
+        mean=th.full_like(learner.moments["returns"].mean, 5.0),
+        var=th.full_like(learner.moments["returns"].var, 4.0),
+        count=1e-9,
+    )
+    plain = make_learner(mixer=mixer)
+    batch = random_batch(np.random.default_rng(1))
+    utilities = plain._unroll(plain.mac, batch).detach()
+    mask = plain._mask(batch)
+    one = plain._targets(batch, utilities, mask)
+    # Bootstrapped values become 2 v + 5; then the batch's own moments take over.
+    discount = GAMMA * (1 - batch["terminated"][:, :-1].float())
+    rewards = batch["reward"][:, :-1]
+    raw = rewards + 2 * (one - rewards) + 5 * discount
+    rows = raw.double().reshape(-1, raw.shape[-1])
+    expected = (raw - rows.mean(0)) / rows.std(0)
+    found = learner._targets(batch, utilities, mask)
+    assert th.allclose(found, expected.float(), rtol=1e-4, atol=1e-4)
+
+
+def test_moments_are_as_before_where_nothing_was_updated():
+    learner = make_learner(standardise_rewards=True)
+    batch = random_batch(np.random.default_rng(1))
+    learner.train(batch, 10, 0)
+    before = learner.moments["rewards"]
+    batch["reward"][0, 0] = float("nan")
+    with pytest.raises(NonFiniteError):
+        learner.train(batch, 20, 0)
+    assert learner.moments["rewards"] is before

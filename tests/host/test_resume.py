@@ -26,6 +26,11 @@ RUNNERS = {
     "episode": ["runner=episode"],
     "parallel": ["runner=parallel", "batch_size_run=2"],
     "vector": ["runner=vector", "batch_size_run=2"],
+    "everything": [
+        *("use_per=True", "per_beta=1", "lr_anneal_time=100", "td_lambda=0.5"),
+        *("standardise_rewards=True", "standardise_returns=True"),
+        *("target_update_interval_or_tau=7", "use_layer_norm=True"),
+    ],
 }
 
 

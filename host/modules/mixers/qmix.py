@@ -5,6 +5,8 @@ import torch as th
 import torch.nn as nn
 import torch.nn.functional as F
 
+from ...utils.initial import orthogonal
+
 
 class QMixer(nn.Module):
     """q_tot from utilities, by weights that hypernetworks draw from the state.
@@ -12,8 +14,9 @@ class QMixer(nn.Module):
         q_tot = |w_final(s)|^T elu(|w_1(s)|^T q + b_1(s)) + V(s)
 
     The absolute values make q_tot monotonic in every utility. `hypernet_layers` is
-    1 (linear) or 2 (one hidden layer of `hypernet_embed`). What they draw is multiplied
-    by `mixer_init_scale` at the start: their last layers are, weights and biases.
+    1 (linear) or 2 (one hidden layer of `hypernet_embed`). With `use_orthogonal` all
+    layers start orthogonal (PyMARL2). What they draw is multiplied by
+    `mixer_init_scale` at the start: their last layers are, weights and biases.
     """
 
     def __init__(self, args):
@@ -30,6 +33,8 @@ class QMixer(nn.Module):
             nn.ReLU(),
             nn.Linear(self.embed_dim, 1),
         )
+        if args.use_orthogonal:
+            orthogonal(self)
         self.mixer_init_scale = args.mixer_init_scale
         self._scale_last_layers(self.mixer_init_scale)
 
