@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import torch
 from torch import Tensor
 
 
 class RunningMoments:
-    """Mean and variance of all real values seen, merged batch by batch.
+    """Mean and variance of all values seen, merged batch by batch, as EPyMARL does it.
 
-    As EPyMARL's `standardise_rewards` and `standardise_returns`, but padding does not
-    count. Starts at mean 0, variance 1 with a count of 1e-4.
+    A batch's variance is the unbiased one (divided by n − 1), weighed with n. Starts at
+    mean 0, variance 1 with a count of 1e-4.
     """
 
     def __init__(self) -> None:
@@ -20,19 +20,20 @@ class RunningMoments:
         self.var = torch.ones(())
         self.count = torch.tensor(1e-4)
 
-    def update(self, x: Tensor, mask: Tensor) -> None:
-        """Merge the values of `x` [B, T, 1] where `mask` [B, T, 1] is 1."""
-        self.mean, self.var, self.count = (
-            old.to(x.device, x.dtype) for old in (self.mean, self.var, self.count)
+    def update(self, x: Tensor, mask: Optional[Tensor] = None) -> None:
+        """Merge the values of `x` [B, T, 1], where `mask` [B, T, 1] is 1 if given."""
+        mask = torch.ones_like(x) if mask is None else mask
+        mean_before, var_before, count = (
+            old.to(x.device, torch.float64) for old in self.snapshot()
         )
-        n = mask.sum().clamp(min=1)
-        mean = (x * mask).sum() / n
-        var = ((x - mean).square() * mask).sum() / n
-        total = self.count + n
-        delta = mean - self.mean
-        spread = self.var * self.count + var * n + delta**2 * self.count * n / total
-        self.mean = self.mean + delta * n / total
-        self.var, self.count = spread / total, total
+        n = mask.sum(dtype=torch.float64)
+        mean = (x * mask).sum() / n.clamp(min=1)
+        var = ((x - mean).square() * mask).sum() / (n - 1).clamp(min=1)
+        total = count + n
+        delta = mean - mean_before
+        spread = var_before * count + var * n + delta.square() * count * n / total
+        self.mean = (mean_before + delta * n / total).to(x.dtype)
+        self.var, self.count = (spread / total).to(x.dtype), total
 
     def standardise(self, x: Tensor) -> Tensor:
         """Return (x − mean) / √var."""

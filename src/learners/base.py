@@ -215,10 +215,14 @@ class Learner:
         return targets.greedy_actions(greedy_from, data.avail_actions), target_q
 
     def _targets(self, data: Transitions, value: Tensor) -> Tensor:
-        """Targets y, with the host's running standardisation where it has one."""
+        """Targets y, with EPyMARL's running standardisation where the host has it.
+
+        As there, padding counts among the rewards. It does not among the returns: what
+        lies after an episode's end has no value here.
+        """
         host, reward = self.host, data.reward
         if host.standardise_rewards:
-            self.reward_moments.update(reward, data.mask)
+            self.reward_moments.update(reward)
             reward = self.reward_moments.standardise(reward)
         if host.standardise_returns:
             value = self.return_moments.unstandardise(value)

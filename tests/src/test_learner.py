@@ -144,18 +144,6 @@ def test_central_loss_zero_trains_without_q_star():
     assert "central_loss" not in learner.logger.stats
 
 
-def test_reward_standardisation_ignores_padding():
-    """By hand: with one batch, the mean and variance of its 18 rewards (count 1e-4)."""
-    learner = make_learner(standardise_rewards=True)
-    batch = make_batch()
-    learner.train(batch, 0, 0)
-    rewards = batch["reward"][:, :-1][batch["filled"][:, 1:] == 1]
-    assert rewards.numel() == 18
-    assert abs(learner.reward_moments.mean.item() - rewards.mean().item()) < 1e-5
-    variance = rewards.var(unbiased=False).item()
-    assert abs(learner.reward_moments.var.item() - variance) < 1e-4
-
-
 def test_return_standardisation_round_trips():
     learner = make_learner(standardise_returns=True)
     for episode in range(3):
