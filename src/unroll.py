@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .errors import ConfigError
 from .inputs import agent_inputs
+from .recording import unknown_function
 from .recurrence import recurrent_agents
 from .slots import Slots
 
@@ -52,7 +53,9 @@ class Unroll:
     A network of known parts (Linear, ReLU, GRUCell or Linear and ReLU, an optional
     LayerNorm, Linear; shared or one for each agent) is run over whole sequences. On the
     first episodes of the first batch its output and its gradients are compared with the
-    step path; on any difference, and for any other controller, the step path is used.
+    step path, and what the controller does is followed: nothing in it may depend on the
+    numbers in a batch (`recording`), so that what holds for this batch holds for all.
+    On any difference, and for any other controller, the step path is used.
 
     Args:
         mode: `auto`, or `step` for the step path always.
@@ -109,21 +112,22 @@ class Unroll:
         if problem is not None:
             return problem
         expected = step_unroll(mac, batch, self._args.n_actions)
-        found = slots.unpack(run_sequences(agent, inputs, slots))
-        if found.shape != expected.shape:
-            return f"shape {tuple(found.shape)} is not {tuple(expected.shape)}"
+        q = slots.unpack(run_sequences(agent, inputs, slots))
+        if q.shape != expected.shape:
+            return f"shape {tuple(q.shape)} is not {tuple(expected.shape)}"
         # Positive weights: a sum that cancels would show rounding, not a difference.
-        probe = torch.linspace(0.5, 1.5, found.numel()).to(found).view_as(found)
+        probe = torch.linspace(0.5, 1.5, q.numel()).to(q).view_as(q)
         params = [p for p in agent.parameters() if p.requires_grad]
-        pairs = {"outputs": ([found.detach()], [expected.detach()])}
+        pairs = {"outputs": ([q.detach()], [expected.detach()])}
         if params and expected.requires_grad:
             pairs["gradients"] = tuple(
-                _gradients((q * probe).mean(), params) for q in (found, expected)
+                _gradients((each * probe).mean(), params) for each in (q, expected)
             )
         for name, (ours, theirs) in pairs.items():
             if not _close(ours, theirs):
                 return f"its {name} differ from the host's own path"
-        return None
+        found = unknown_function(mac, batch)
+        return found and f"{type(agent).__name__} or its controller uses {found}"
 
 
 def _gradients(value: Tensor, params: List[nn.Parameter]) -> List[Tensor]:
@@ -149,6 +153,8 @@ def unknown_part(agent: Any, shape: Any) -> Optional[str]:
     """
     if not isinstance(agent, nn.Module):
         return "the controller has no network `agent`"
+    if any(m._forward_pre_hooks or m._forward_hooks for m in agent.modules()):
+        return f"{type(agent).__name__} has hooks"
     children = dict(agent.named_children())
     if set(children) == {"agents"} and isinstance(children["agents"], nn.ModuleList):
         if len(children["agents"]) != shape[1]:

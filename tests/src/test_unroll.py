@@ -92,6 +92,39 @@ class Detached(RNN):
         return self.fc2(h), h
 
 
+class DeadAreZero(RNN):
+    """Zero for an agent that observes nothing but zeros, as where it is dead."""
+
+    def forward(self, x, h):
+        q, h = super().forward(x, h)
+        return q * (x[:, :6] != 0).any(dim=1, keepdim=True), h
+
+
+class Branching(RNN):
+    """Another path, which the first batch does not take."""
+
+    def forward(self, x, h):
+        if x.abs().max().item() > 1e6:
+            return torch.zeros(len(x), U, dtype=x.dtype), h
+        return super().forward(x, h)
+
+
+class Masked(RNN):
+    """A layer's weights are computed; at first they come out as they are."""
+
+    def forward(self, x, h):
+        weight = self.fc1.weight * torch.ones_like(self.fc1.weight)
+        x = torch.relu(nn.functional.linear(x, weight, self.fc1.bias))
+        h = self.rnn(x, h)
+        return self.fc2(h), h
+
+
+def with_hook():
+    net = RNN(13, 5, U)
+    net.fc1.register_forward_hook(lambda module, x, y: None)
+    return net
+
+
 class NoBias(RNN):
     """A layer and a cell that add nothing."""
 
@@ -135,6 +168,9 @@ def test_known_networks_run_fast_and_equal(network):
         (Noisy, "Noisy.noise is a Linear"),
         (lambda: NoBias("fc1"), "NoBias.fc1 has no bias"),
         (lambda: NoBias("rnn"), "NoBias.rnn has no bias"),
+        (lambda: Branching(13, 5, U), "Branching or its controller uses `"),
+        (lambda: Masked(13, 5, U), "uses `linear` of weights that are computed"),
+        (with_hook, "RNN has hooks"),
     ],
 )
 def test_anything_else_goes_step_by_step_and_says_why(network, reason):
@@ -155,6 +191,64 @@ def test_other_inputs_go_step_by_step():
     mac.forward = shifted
     _, lines, steps = unroll(mac)
     assert steps == 1 and "outputs differ" in lines[0]
+
+
+def test_a_controller_that_looks_at_the_data_goes_step_by_step():
+    """Available actions matter to it where there is none: in padding alone."""
+    mac = make_mac()
+    forward = mac.forward
+
+    def masking(batch, t):
+        is_there = batch["avail_actions"][:, t].sum(dim=2, keepdim=True) > 0
+        return torch.where(is_there, forward(batch, t), 0.0)
+
+    mac.forward = masking
+    lengths = (6, 6)  # nobody pads the first batch
+    _, lines, steps = unroll(mac, batch=make_batch(lengths=lengths))
+    assert steps == 1 and "uses" in lines[0]
+
+
+@pytest.mark.parametrize("name", ["data", "to"])
+def test_a_controller_that_takes_the_batch_apart_goes_step_by_step(name):
+    mac = make_mac()
+    forward = mac.forward
+
+    def taking(batch, t):
+        getattr(batch, name, None)
+        return forward(batch, t)
+
+    mac.forward = taking
+    _, lines, steps = unroll(mac)
+    assert steps == 1 and f"the batch's {name!r}" in lines[0]
+
+
+def test_what_only_later_batches_show_trains_as_the_step_path():
+    """No agent observes zeros alone at first; 20 updates, and no difference at all."""
+    pair = [make_learner(unroll=mode, lr=1e-2) for mode in ("auto", "step")]
+    for learner in pair:
+        torch.manual_seed(1)
+        learner.mac.agent = DeadAreZero(13, 5, U).double()
+    pair = [make_learner_of(learner) for learner in pair]
+    for step in range(20):
+        for learner in pair:
+            batch = make_batch(step, (6, 6, 6) if step == 0 else (6, 4, 3, 5))
+            if step > 0:
+                batch.data["obs"][:, 2:, 1] = 0
+            learner.train(batch, step, 100 * step)
+    assert pair[0].mac.unrolls == 21
+    for p, q in zip(*(learner.params for learner in pair)):
+        assert torch.equal(p, q)
+
+
+def make_learner_of(learner):
+    """A learner over that one's controller, whose network was replaced."""
+    args, scheme = learner.args, {"obs": {"vshape": 6}, "state": {"vshape": 5}}
+    torch.manual_seed(2)
+    built = type(learner)(learner.mac, scheme, learner.logger, args)
+    for module in built._modules().values():
+        if isinstance(module, nn.Module):
+            module.double()
+    return built
 
 
 def test_step_mode_says_nothing():
