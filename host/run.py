@@ -26,6 +26,7 @@ from .utils.checkpoints import (
     RunFolder,
     load_tensors,
     nearest_step,
+    own_state,
     verify,
 )
 from .utils.logging import Logger, Progress
@@ -213,7 +214,11 @@ class Training:
         path = args.checkpoint_path if args.resume else models
         self.folder = RunFolder(path, args.keep_checkpoints, args.save_buffer, self.log)
         if args.resume:
-            self._resume(os.path.join(path, str(runner.t_env)))
+            state = os.path.join(path, str(runner.t_env))
+            self.folder.lock()
+            self.folder.go_on_from(runner.t_env)
+            with own_state(state):
+                self._resume(state)
 
     def run(self):
         """Train until `t_max`, or until a signal asks for the end; test, log and save.
@@ -319,7 +324,6 @@ class Training:
 
     def _resume(self, path):
         """Take over from a checkpoint, whose learner is loaded already."""
-        self.folder.lock()
         facts, state = verify(path), load_tensors(os.path.join(path, HOST_FILE))
         self.saved_at = state["runner"]["t_env"]
         self.episode = state["episode"]

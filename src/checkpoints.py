@@ -40,7 +40,7 @@ def save(
         contents: stem of a file → what it holds, tensors and plain types.
         config: the run's settings, for the manifest.
     """
-    with folders.writing(path, config=config) as partial:
+    with _refusals(), folders.writing(path, config=config) as partial:
         mac.save_models(partial)
         for stem, module in modules.items():
             torch.save(module.state_dict(), os.path.join(partial, f"{stem}.th"))

@@ -1,4 +1,4 @@
-"""Opening a file that somebody else may have put there: a regular one, or none.
+"""Files in folders that others can write to: no link is followed, nothing waits.
 
 Imports nothing but the standard library, so that every reader may use it.
 """
@@ -7,9 +7,10 @@ import errno
 import os
 import stat
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_ANY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 # A FIFO that nobody writes to would otherwise wait for ever.
-_FLAGS |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_LINKED = getattr(os, "O_NOFOLLOW", 0)
 
 
 def open_regular(path):
@@ -18,11 +19,32 @@ def open_regular(path):
     Raises:
         OSError: it cannot be opened, or is anything else: a folder, FIFO or device.
     """
-    descriptor = os.open(path, _FLAGS)
+    return _regular(path, os.open(path, _READ | _ANY), "rb")
+
+
+def open_own(path):
+    """Open a file to be written to, made if it is not there; its content stays.
+
+    Raises:
+        OSError: it cannot be opened, or is a link or no regular file.
+    """
+    flags = os.O_RDWR | os.O_CREAT | _LINKED | getattr(os, "O_NONBLOCK", 0)
+    return _regular(path, os.open(path, flags | _ANY, 0o666), "rb+")
+
+
+def create(path):
+    """Open a new file to be written; a file or link of that name is removed before."""
+    if os.path.lexists(path):
+        os.unlink(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    return os.fdopen(os.open(path, flags | _ANY, 0o666), "wb")
+
+
+def _regular(path, descriptor, mode):
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
-        return os.fdopen(descriptor, "rb")
+        return os.fdopen(descriptor, mode)
     except BaseException:
         os.close(descriptor)
         raise

@@ -1,14 +1,24 @@
 """Folders that appear at once, complete and on disk, or not at all."""
 
+import errno
 import os
+import re
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from . import manifest
+from . import Refused, files, manifest
 
-PARTIAL, REPLACED = ".partial", ".replaced"
+try:
+    import fcntl
+except ImportError:  # not on Windows; runs are then not kept apart
+    fcntl = None
+
+PARTIAL, REPLACED, LOCK = ".partial", ".replaced", ".lock"
 ABANDONED = 3600  # seconds after which a partial folder is nobody's any more
+_TAKEN = (errno.EACCES, errno.EAGAIN)
+_STEP = re.compile("0|[1-9][0-9]{0,17}")
+_held = {}  # (lock, process) → its file, open until the process ends
 
 
 @contextmanager
@@ -22,33 +32,54 @@ def writing(path, **facts):
     settle(path)
     tidy(os.path.dirname(path))
     partial = path + PARTIAL
-    shutil.rmtree(partial, ignore_errors=True)
+    delete(partial)
     os.makedirs(partial)
     try:
         yield partial
         manifest.write(partial, facts)
         _put(partial, path)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _try_to_delete(partial)
 
 
 def remove(path):
     """Delete a folder; if killed meanwhile, no half of it stays under its name."""
     partial = os.path.abspath(path) + PARTIAL
-    shutil.rmtree(partial, ignore_errors=True)
+    delete(partial)
     os.rename(path, partial)
-    shutil.rmtree(partial)
+    delete(partial)
+
+
+def delete(path):
+    """Delete a folder with all that is in it; of a link, the link alone.
+
+    Raises:
+        OSError: something stays.
+    """
+    if os.path.islink(path):
+        os.unlink(path)
+        return
+    with suppress(FileNotFoundError):
+        shutil.rmtree(path)
 
 
 def settle(path):
-    """Finish or undo a replacement of `path` that was cut short."""
+    """Finish or undo a replacement of `path` that was cut short.
+
+    Raises:
+        Refused: it cannot be undone here.
+    """
     replaced = path + REPLACED
-    if not os.path.isdir(replaced):
+    if os.path.islink(replaced) or not os.path.isdir(replaced):
         return
     if _has_content(path):
-        shutil.rmtree(replaced, ignore_errors=True)
-    else:
+        _try_to_delete(replaced)
+        return
+    try:
         _rename(replaced, path)
+    except OSError as error:
+        reason = f"was being replaced, and cannot be put back ({error.strerror})"
+        raise Refused(f"{path}: {reason}; what it was is in {replaced}") from error
 
 
 def tidy(folder, age=ABANDONED):
@@ -57,8 +88,47 @@ def tidy(folder, age=ABANDONED):
         return
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
-        if name.endswith(PARTIAL) and _age(path) >= age:
-            shutil.rmtree(path, ignore_errors=True)
+        if name.endswith(PARTIAL) and not os.path.islink(path) and _age(path) >= age:
+            _try_to_delete(path)
+
+
+def hold(folder):
+    """Keep all other processes out of a folder, made if need be, until this one ends.
+
+    Returns:
+        False where the file system knows no locks.
+
+    Raises:
+        Refused: another live process holds it, or the lock is not a file of ours.
+    """
+    if fcntl is None:
+        return False
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(os.path.realpath(folder), LOCK)
+    key = path, os.getpid()
+    # Opened twice, closing one would end the lock; but it may have been removed.
+    if key in _held and _is_at(path, _held[key]):
+        return True
+    try:
+        lock = files.open_own(path)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EINVAL):
+            raise Refused(f"{path}: is a link, or no regular file") from error
+        raise
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        if error.errno not in _TAKEN:
+            return False
+        raise Refused(f"{folder}: another run uses it") from error
+    _held[key] = lock
+    return True
+
+
+def step_of(name):
+    """The step that a checkpoint's folder of this name is of, or None."""
+    return int(name) if _STEP.fullmatch(name) else None
 
 
 def _put(new, path):
@@ -67,17 +137,31 @@ def _put(new, path):
         os.rename(path, path + REPLACED)
     _rename(new, path)
     manifest.sync_folder(os.path.dirname(path))
-    shutil.rmtree(path + REPLACED, ignore_errors=True)
+    _try_to_delete(path + REPLACED)
 
 
 def _rename(source, path):
-    if os.path.isdir(path):  # a host makes the folder before it asks for the files
+    if os.path.islink(path):
+        os.unlink(path)
+    elif os.path.isdir(path):  # a host makes the folder before it asks for the files
         os.rmdir(path)
     os.rename(source, path)
 
 
 def _has_content(path):
     return os.path.isdir(path) and bool(os.listdir(path))
+
+
+def _try_to_delete(path):
+    with suppress(OSError):
+        delete(path)
+
+
+def _is_at(path, lock):
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(lock.fileno()))
+    except OSError:
+        return False
 
 
 def _age(path):

@@ -9,11 +9,17 @@ import numpy
 import torch
 
 from . import Refused
-from .files import open_regular
+from .files import create, open_regular
 from .settings import ADDED, FREE
 
 NAME = "manifest.json"
 FORMAT = 1
+_LARGEST = 50_000_000
+_SUM = {"bytes": int, "sha256": str}
+_FORM = {"files": {str: _SUM}, "config": dict, "config_digest": str}
+# What the embedded host adds: of a checkpoint that a run can go on from.
+_EPISODES = {**_SUM, "name": str, "first": int, "last": int}
+_ADDED = {"t_env": int, "buffer": [_EPISODES], "line": [[int]]}
 
 
 def write(folder, facts):
@@ -37,12 +43,24 @@ def write(folder, facts):
             "numpy": numpy.__version__,
         },
     }
-    path = os.path.join(folder, NAME)
-    with open(path, "wb") as stream:
+    _put(os.path.join(folder, NAME), body)
+    sync_folder(folder)
+
+
+def note(folder, **facts):
+    """Change facts in the manifest of a folder that stays as it is; all or nothing."""
+    body = {**read(folder), **facts}
+    partial = os.path.join(os.path.dirname(folder), f"{NAME}.partial")
+    _put(partial, body)
+    os.replace(partial, os.path.join(folder, NAME))
+    sync_folder(folder)
+
+
+def _put(path, body):
+    with create(path) as stream:
         stream.write(_sealed(body))
         stream.flush()
         os.fsync(stream.fileno())
-    sync_folder(folder)
 
 
 def read(folder):
@@ -54,7 +72,7 @@ def read(folder):
     path = os.path.join(folder, NAME)
     try:
         with open_regular(path) as stream:
-            content = stream.read()
+            content = stream.read(_LARGEST)
         body = json.loads(content.decode("utf-8"))
         del body["sha256"]
         is_intact = content == _sealed(body)
@@ -67,6 +85,10 @@ def read(folder):
     if body.get("format") != FORMAT:
         version = body.get("format")
         raise Refused(f"{path}: is of format {version!r}, this version knows {FORMAT}")
+    known = {**_FORM, **{key: _ADDED[key] for key in _ADDED if key in body}}
+    for key, form in known.items():
+        if not _has_form(body.get(key), form):
+            raise Refused(f"{path}: not a manifest ({key} is missing, or of no use)")
     return body
 
 
@@ -143,6 +165,19 @@ def sync_folder(folder):
 
 
 _NOT_PLAIN = object()
+
+
+def _has_form(value, form):
+    """Whether a value is of a type, a list of such, or a mapping with such entries."""
+    if isinstance(form, list):
+        return isinstance(value, list) and all(_has_form(v, form[0]) for v in value)
+    if not isinstance(form, dict):
+        return isinstance(value, form)
+    if not isinstance(value, dict):
+        return False
+    if str in form:  # any keys
+        return all(_has_form(each, form[str]) for each in value.values())
+    return all(_has_form(value.get(key), form[key]) for key in form)
 
 
 def _plain(value):

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import torch as th
 
-from ...storage import manifest
-from ...storage.files import open_regular
+from ...storage import Refused, manifest
+from ...storage.files import create, open_regular
 from ..errors import CheckpointError
 
 EPISODES_PER_FILE = 64
@@ -31,6 +31,7 @@ class BufferFiles:
 
     def save(self, buffer):
         """Write what is new in the buffer; returns the entries of all that it needs."""
+        self._insist_on_a_folder()
         os.makedirs(self.folder, exist_ok=True)
         oldest = buffer.episodes_added - buffer.episodes_in_buffer
         self.files = [file for file in self.files if file["last"] > oldest]
@@ -44,7 +45,7 @@ class BufferFiles:
     def _write(self, buffer, first, last):
         partial = os.path.join(self.folder, "episodes.partial")
         slots = th.arange(first, last) % buffer.buffer_size
-        with open(partial, "wb") as stream:
+        with create(partial) as stream:
             write_arrays(stream, _arrays(buffer, slots))
             stream.flush()
             os.fsync(stream.fileno())
@@ -57,15 +58,16 @@ class BufferFiles:
     def check(self, files):
         """Refused, if one of these is absent or damaged."""
         for file in files:
-            manifest.check(os.path.join(self.folder, file["name"]), file)
+            manifest.check(os.path.join(self.folder, _checked(file["name"])), file)
 
     def load(self, buffer, files, added):
         """Fill an empty buffer, to which `added` episodes had been added in all."""
         self.files = list(files)
         buffer.count(added)
         oldest = added - buffer.episodes_in_buffer
+        self._insist_on_all(files, oldest, added)
         for file in files:
-            path = os.path.join(self.folder, file["name"])
+            path = os.path.join(self.folder, _checked(file["name"]))
             numbers = np.arange(file["first"], file["last"])
             kept = numbers >= oldest
             slots = th.from_numpy(numbers[kept] % buffer.buffer_size)
@@ -78,11 +80,38 @@ class BufferFiles:
                     f"{path}: not such a buffer ({reason})"
                 ) from error
 
-    def clean(self, names):
-        """Delete the files that are not among `names`, and leftovers."""
-        if os.path.isdir(self.folder):
-            for name in set(os.listdir(self.folder)) - set(names):
-                os.remove(os.path.join(self.folder, name))
+    def _insist_on_all(self, files, oldest, added):
+        """Every episode from `oldest` on is in one of the files, and none too many."""
+        reached = oldest
+        for file in sorted(files, key=lambda file: file["first"]):
+            size = file["last"] - file["first"]
+            if not 0 < size <= EPISODES_PER_FILE or not 0 <= file["first"] <= reached:
+                break
+            reached = max(reached, file["last"])
+        if reached != added:
+            raise CheckpointError(
+                f"{self.folder}: the files named do not hold episodes {oldest} to "
+                f"{added}"
+            )
+
+    def remove(self, names):
+        """Delete files of these names: what else is in the folder is somebody's."""
+        self._insist_on_a_folder()
+        for name in names:
+            path = os.path.join(self.folder, _checked(name))
+            if os.path.isfile(path):
+                os.remove(path)
+
+    def _insist_on_a_folder(self):
+        if os.path.islink(self.folder):
+            raise Refused(f"{self.folder}: is a link; nothing is written through it")
+
+
+def _checked(name):
+    """A name from a manifest, if it is that of a file right in the folder."""
+    if name != os.path.basename(name) or name in ("", os.curdir, os.pardir):
+        raise Refused(f"a manifest names {name!r} in a buffer: no name of a file")
+    return name
 
 
 def _fill(buffer, slots, arrays, kept):

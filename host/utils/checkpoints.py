@@ -9,12 +9,8 @@ import torch as th
 from ...storage import Refused, folders, manifest, tensors
 from ..errors import CheckpointError
 from .buffer_files import BufferFiles
+from .lines import extended, is_on, line_of, number_of
 from .logging import get_logger
-
-try:
-    import fcntl
-except ImportError:  # not on Windows; runs are then not kept apart
-    fcntl = None
 
 HOST_FILE = "host.th"
 EVIDENCE_FILE = "nonfinite.th"
@@ -29,13 +25,18 @@ def _refusals():
 
 
 @contextmanager
-def same_networks(path):
+def same_networks(path, what="is of other networks"):
     """What a state of other networks makes of loading it is a CheckpointError."""
     try:
         yield
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path}: is of other networks ({reason})") from error
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = " ".join((str(error) or type(error).__name__).split())
+        raise CheckpointError(f"{path}: {what} ({reason})") from error
+
+
+def own_state(path):
+    """What a forged or foreign state of a run makes of taking it is one, too."""
+    return same_networks(path, "holds no state that this host can go on from")
 
 
 def load_tensors(path):
@@ -60,7 +61,11 @@ def verify(path):
 
 
 def steps_in(folder):
-    """The numbers of the checkpoints in a run's folder, in order."""
+    """The numbers of the checkpoints in a run's folder, in order.
+
+    Raises:
+        CheckpointError: the folder cannot be read.
+    """
     try:
         names = os.listdir(folder)
     except OSError as error:
@@ -69,38 +74,88 @@ def steps_in(folder):
         ) from error
     for name in names:
         if name.endswith(folders.REPLACED):
-            folders.settle(os.path.join(folder, name[: -len(folders.REPLACED)]))
-    names = [name for name in os.listdir(folder) if name.isdigit()]
-    return sorted(int(n) for n in names if os.path.isdir(os.path.join(folder, n)))
+            _settle(os.path.join(folder, name[: -len(folders.REPLACED)]))
+    steps = [folders.step_of(name) for name in os.listdir(folder)]
+    paths = {
+        step: os.path.join(folder, str(step)) for step in steps if step is not None
+    }
+    return sorted(step for step, path in paths.items() if os.path.isdir(path))
+
+
+def _settle(path):
+    try:
+        folders.settle(path)
+    except Refused as error:
+        get_logger().warning("%s", error)
+
+
+def _newest_first(folder):
+    """(step, manifest) of a run's checkpoints by the time of their saves.
+
+    The manifest is None where there is none. Where it is broken, the checkpoint is left
+    out, and named.
+    """
+    found = []
+    for step in steps_in(folder):
+        try:
+            found.append((step, manifest.read(os.path.join(folder, str(step)))))
+        except Refused as error:
+            get_logger().warning("%s; not used", error)
+    return sorted(found, key=lambda pair: number_of(pair[1], pair[0]), reverse=True)
 
 
 class RunFolder:
     """`results/models/<run>/`: a folder for each saved step, and the buffer's files.
 
-    What is kept: the last `keep` checkpoints (0: all), and the one with the highest
-    test return. The folder is locked by the first save until this process ends.
+    What is kept: of the line that is being gone on with, the last `keep` checkpoints
+    (0: all), and the one with the highest test return; all of other lines. The folder
+    is locked by the first save until this process ends.
     """
 
     def __init__(self, path, keep, saves_buffer, log):
         self.path, self.keep, self.log = path, keep, log
         self.saves_buffer = saves_buffer
         self.buffer_files = BufferFiles(os.path.join(path, "buffer"))
-        self._lock = None
-        self._has_failed = False
+        self.has_failed = False  # the last save
+        self._line = None
+        self._is_locked = False
 
     def lock(self):
         """Keep other runs out; clean up what a killed one left half written."""
-        if self._lock is not None or fcntl is None:
-            return
-        os.makedirs(self.path, exist_ok=True)
-        lock = open(os.path.join(self.path, ".lock"), "w")
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            raise CheckpointError(f"{self.path}: another run uses it") from error
-        self._lock = lock
-        folders.tidy(self.path, age=0)
+        with _refusals():
+            is_held = folders.hold(self.path)
+        if not is_held:
+            self._say_once_that_there_are_no_locks()
+        elif not self._is_locked:
+            folders.tidy(self.path, age=0)
+        self._is_locked = True
+
+    def _say_once_that_there_are_no_locks(self):
+        if not self._is_locked and os.name == "posix":
+            self.log.warning(
+                "%s cannot be locked on this file system: see to it that no other run "
+                "uses it",
+                self.path,
+            )
+
+    def go_on_from(self, step):
+        """Go on from a checkpoint: it is the last one of all from now on.
+
+        What was saved after it belongs to another line, and stays.
+        """
+        saved = self._saved()
+        line = line_of(saved[step], step)
+        last = max(number_of(facts, other) for other, facts in saved.items())
+        if line[-1][1] != last:
+            line = extended(line, last)
+            manifest.note(os.path.join(self.path, str(step)), line=line)
+            self.log.warning(
+                "%s: going back to step %s; what was saved after it stays, and is no "
+                "longer what resume=True goes on from",
+                self.path,
+                step,
+            )
+        self._line = line
 
     def save(self, learner, t_env, state, buffer, **facts):
         """Save a checkpoint; if the disk refuses it, say so once and go on.
@@ -109,13 +164,12 @@ class RunFolder:
             state: what `host.th` is to hold, or None.
             facts: for the manifest.
         """
+        self.lock()
         try:
             self._save(learner, t_env, state, buffer, facts)
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # torch says RuntimeError on full disks
-            if not self._has_failed:
+        # torch says RuntimeError on full disks
+        except (OSError, RuntimeError, Refused) as error:
+            if not self.has_failed:
                 reason = " ".join(str(error).split())
                 self.log.error(
                     "cannot save a checkpoint in %s (%s): training goes on, earlier "
@@ -123,44 +177,66 @@ class RunFolder:
                     self.path,
                     reason[:300],
                 )
-            self._has_failed = True
+            self.has_failed = True
         else:
-            self._has_failed = False
+            self.has_failed = False
 
     def _save(self, learner, t_env, state, buffer, facts):
-        self.lock()
         path = os.path.join(self.path, str(t_env))
+        before = self._saved()
         if state is not None:
             files = self.buffer_files.save(buffer) if self.saves_buffer else []
-            facts = {**facts, "t_env": t_env, "buffer": files}
+            line = self._next_line(before)
+            facts = {**facts, "t_env": t_env, "buffer": files, "line": line}
         with folders.writing(path, **facts) as partial:
             learner.save_models(partial)
             if state is not None:
                 th.save(state, os.path.join(partial, HOST_FILE))
+        if state is not None:
+            self._line = line
         self.log.info("Saved models to %s", path)
-        self._remove_old()
+        self._remove_old(before)
+
+    def _saved(self):
+        """step → manifest of the checkpoints here that a run can go on from."""
+        steps = steps_in(self.path) if os.path.isdir(self.path) else []
+        facts = {s: _facts(os.path.join(self.path, str(s))) for s in steps}
+        return {step: each for step, each in facts.items() if each is not None}
+
+    def _next_line(self, saved):
+        numbers = {number_of(facts, step): step for step, facts in saved.items()}
+        last = max(numbers, default=0)
+        if self._line is None:  # whoever saves here first goes on with what is here
+            latest = numbers.get(last)
+            self._line = line_of(saved[latest], latest) if saved else []
+        return extended(self._line, last)
 
     def save_evidence(self, learner, t_env, content, **facts):
         """Save the networks with what made their loss a number no more."""
+        self.lock()
         path = os.path.join(self.path, str(t_env))
         with folders.writing(path, **facts) as partial:
             learner.save_models(partial)
             th.save(content, os.path.join(partial, EVIDENCE_FILE))
         self.log.error("the networks and the batch are saved in %s", path)
 
-    def _remove_old(self):
-        kept = {}
-        for step in steps_in(self.path):
-            facts = _facts(os.path.join(self.path, str(step)))
-            if facts is not None:  # what others put here stays
-                kept[step] = facts
-        best = max(kept, key=lambda step: (_test_return(kept[step]), step))
-        for step in list(kept)[: -self.keep] if self.keep else []:
+    def _remove_old(self, before):
+        """Remove what is not kept; of the buffer's files, those it alone needed."""
+        saved = self._saved()
+        numbers = {step: number_of(facts, step) for step, facts in saved.items()}
+        line = sorted(
+            (s for s in saved if is_on(numbers[s], self._line)), key=numbers.get
+        )
+        best = max(line, key=lambda step: (_test_return(saved[step]), numbers[step]))
+        for step in line[: -self.keep] if self.keep else []:
             if step != best:
                 folders.remove(os.path.join(self.path, str(step)))
-                del kept[step]
-        used = {file["name"] for facts in kept.values() for file in facts["buffer"]}
-        self.buffer_files.clean(used)
+                del saved[step]
+        self.buffer_files.remove(_files(before) - _files(saved))
+
+
+def _files(saved):
+    return {file["name"] for facts in saved.values() for file in facts["buffer"]}
 
 
 def _facts(path):
@@ -169,28 +245,34 @@ def _facts(path):
         facts = manifest.read(path)
     except Refused:
         return None
-    return facts if facts is not None and HOST_FILE in facts["files"] else None
+    return facts if _is_whole(facts) else None
+
+
+def _is_whole(facts):
+    """Whether a manifest is that of a checkpoint which a run can go on from."""
+    return facts is not None and HOST_FILE in facts["files"] and "buffer" in facts
 
 
 def _test_return(facts):
     value = facts.get("test_return")
-    return value if value is not None and math.isfinite(value) else -math.inf
+    is_number = isinstance(value, (int, float)) and math.isfinite(value)
+    return value if is_number else -math.inf
 
 
 def nearest_step(folder, load_step):
-    """The step to load: the saved one nearest to `load_step`, or the last one for 0.
+    """The step to load: the saved one nearest to `load_step`; for 0, the last saved.
 
     Raises:
         CheckpointError: no readable folder with numbered folders in it.
     """
-    steps = steps_in(folder)
+    steps = [step for step, _ in _newest_first(folder)]
     if not steps:
         raise CheckpointError(
             f"checkpoint_path {folder!r} holds no folder named by its step, as "
             "results/models/<run>/ does"
         )
     if load_step == 0:
-        return steps[-1]
+        return steps[0]
     return min(steps, key=lambda step: abs(step - load_step))
 
 
@@ -225,8 +307,9 @@ def step_to_resume(folder, load_step):
     Raises:
         CheckpointError: there is none.
     """
-    steps = steps_in(folder)
-    steps.sort(key=lambda s: abs(s - load_step) if load_step else -s)
+    steps = [step for step, _ in _newest_first(folder)]
+    if load_step:
+        steps.sort(key=lambda step: abs(step - load_step))
     for step in steps:
         facts = _intact(folder, step)
         if facts is not None:
@@ -242,7 +325,7 @@ def _intact(folder, step):
     path = os.path.join(folder, str(step))
     try:
         facts = manifest.verify(path)
-        if facts is None or HOST_FILE not in facts["files"]:
+        if not _is_whole(facts):
             return None
         BufferFiles(os.path.join(folder, "buffer")).check(facts["buffer"])
     except Refused as error:
@@ -254,6 +337,8 @@ def _intact(folder, step):
 def find_run(models, config):
     """Folder and step of the furthest intact checkpoint of this very configuration.
 
+    Of a folder, the last saved that is intact; folders that cannot be read are named.
+
     Args:
         models: the folder of all runs' folders.
         config: its `manifest.identity` is looked for.
@@ -262,17 +347,34 @@ def find_run(models, config):
         (folder, step), or None.
     """
     wanted = manifest.digest(manifest.identity(config))
-    found = []
+    found = {}  # folder → steps, newest last
     for run in sorted(os.listdir(models)) if os.path.isdir(models) else []:
         folder = os.path.join(models, run)
-        for step in steps_in(folder) if os.path.isdir(folder) else []:
-            facts = _facts(os.path.join(folder, str(step)))
-            if facts is not None and facts["config_digest"] == wanted:
-                found.append((step, folder))
-    for step, folder in sorted(found, reverse=True):
+        steps = _steps_of(folder, wanted) if os.path.isdir(folder) else []
+        if steps:
+            found[folder] = steps[::-1]
+    while found:
+        folder = max(found, key=lambda folder: (found[folder][-1], folder))
+        step = found[folder].pop()
         if _intact(folder, step) is not None:
             return folder, step
+        if not found[folder]:
+            del found[folder]
     return None
+
+
+def _steps_of(folder, wanted):
+    """Steps of the checkpoints of a configuration in a run's folder, newest first."""
+    try:
+        saved = _newest_first(folder)
+    except CheckpointError as error:
+        get_logger().warning("%s; passed over", error)
+        return []
+    return [
+        step
+        for step, facts in saved
+        if _is_whole(facts) and facts["config_digest"] == wanted
+    ]
 
 
 def differences(config, facts):
