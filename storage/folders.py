@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import time
+import weakref
 from contextlib import contextmanager, suppress
 
 from . import Refused, files, manifest
@@ -18,7 +19,7 @@ PARTIAL, REPLACED, LOCK = ".partial", ".replaced", ".lock"
 ABANDONED = 3600  # seconds after which a partial folder is nobody's any more
 _TAKEN = (errno.EACCES, errno.EAGAIN)
 _STEP = re.compile("0|[1-9][0-9]{0,17}")
-_held = {}  # (lock, process) → its file, open until the process ends
+_held = weakref.WeakValueDictionary()  # (lock, process) → its open file
 
 
 @contextmanager
@@ -93,22 +94,24 @@ def tidy(folder, age=ABANDONED):
 
 
 def hold(folder):
-    """Keep all other processes out of a folder, made if need be, until this one ends.
+    """Keep all other processes out of a folder, which is made if need be.
 
     Returns:
-        False where the file system knows no locks.
+        The lock: the folder is held as long as somebody in this process keeps it. None
+        where the file system knows no locks.
 
     Raises:
         Refused: another live process holds it, or the lock is not a file of ours.
     """
     if fcntl is None:
-        return False
+        return None
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(os.path.realpath(folder), LOCK)
     key = path, os.getpid()
     # Opened twice, closing one would end the lock; but it may have been removed.
-    if key in _held and _is_at(path, _held[key]):
-        return True
+    held = _held.get(key)
+    if held is not None and _is_at(path, held):
+        return held
     try:
         lock = files.open_own(path)
     except OSError as error:
@@ -120,10 +123,10 @@ def hold(folder):
     except OSError as error:
         lock.close()
         if error.errno not in _TAKEN:
-            return False
+            return None
         raise Refused(f"{folder}: another run uses it") from error
     _held[key] = lock
-    return True
+    return lock
 
 
 def step_of(name):

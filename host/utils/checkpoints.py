@@ -118,20 +118,18 @@ class RunFolder:
         self.buffer_files = BufferFiles(os.path.join(path, "buffer"))
         self.has_failed = False  # the last save
         self._line = None
-        self._is_locked = False
+        self._lock, self._is_tidy = None, False
 
     def lock(self):
         """Keep other runs out; clean up what a killed one left half written."""
         with _refusals():
-            is_held = folders.hold(self.path)
-        if not is_held:
-            self._say_once_that_there_are_no_locks()
-        elif not self._is_locked:
+            self._lock = folders.hold(self.path)
+        if self._is_tidy:
+            return
+        self._is_tidy = True
+        if self._lock is not None:
             folders.tidy(self.path, age=0)
-        self._is_locked = True
-
-    def _say_once_that_there_are_no_locks(self):
-        if not self._is_locked and os.name == "posix":
+        elif os.name == "posix":
             self.log.warning(
                 "%s cannot be locked on this file system: see to it that no other run "
                 "uses it",

@@ -302,7 +302,7 @@ def test_a_manifest_names_files_of_its_buffer_only(tmp_path, mine, capsys):
 
 HOLD = (
     "import sys; from wqmix.storage import folders\n"
-    "folders.hold(sys.argv[1]); print(flush=True); input()"
+    "lock = folders.hold(sys.argv[1]); print(flush=True); input()"
 )
 
 
