@@ -121,6 +121,9 @@ class Mac:
     def parameters(self):
         return self.agent.parameters()
 
+    def cuda(self):
+        self.agent.cuda()
+
     def load_state(self, other):
         self.agent.load_state_dict(other.agent.state_dict())
 
