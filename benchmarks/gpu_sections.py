@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import statistics
@@ -339,7 +338,7 @@ def ours(run: Run, shape: Shape, device: str, **changes: Any) -> Tuple[Any, List
     """A CW-QMIX learner of the embedded host's parts, and its batches."""
     from . import published
 
-    args = published.arguments(shape, use_cuda=device == "cuda")
+    args = published.arguments(shape, use_cuda=device == "cuda", mixer_init_scale=1)
     load = _embedded
     torch.manual_seed(0)
     batches = new_batches(load, shape, 2)
@@ -529,20 +528,19 @@ def _captured(run: Run, shape: Shape) -> Dict[str, Any]:
 
 def acting(run: Run) -> None:
     """Steps per second without updates, on the CPU and on the device."""
+    places = [("cpu", 1)] if run.is_small else [("cpu", 1), ("cpu", 8)]
+    places += [("cuda", 1), ("cuda, cpu_inference", 1)] if run.on_gpu else []
     for copies in (2,) if run.is_small else (8, 128):
-        for cuda in (False, True) if run.on_gpu else (False,):
-            for threads in (1,) if run.is_small or cuda else (1, 8):
-                torch.set_num_threads(threads)
-                row = {"copies": copies, "acting on": "cuda" if cuda else "cpu"}
-                settings = dict(batch_size_run=copies, learner_log_interval=QUIET)
-                if run.is_small:
-                    settings["env_args"] = SMALL_GAME
-                else:
-                    settings.update(env_args={}, rnn_hidden_dim=64, buffer_size=8)
-                with session("cw_qmix", cuda, **settings) as owner:
-                    owner.play(copies, train=False)
-                    rates = [_rate(owner, copies, False) for _ in range(3)]
-                run.row({**row, "threads": threads, "steps/s": max(rates)})
+        for place, threads in places:
+            settings = dict(batch_size_run=copies, rnn_hidden_dim=64, buffer_size=8)
+            settings.update(cpu_inference=place.endswith("inference"))
+            settings.update(env_args=SMALL_GAME if run.is_small else {})
+            torch.set_num_threads(threads)
+            with session("cw_qmix", place != "cpu", **settings) as owner:
+                owner.play(copies, train=False)
+                rates = [_rate(owner, copies, False) for _ in range(3)]
+            row = {"copies": copies, "acting on": place, "threads": threads}
+            run.row({**row, "steps/s": max(rates)})
 
 
 def _rate(owner: Any, episodes: int, train: bool) -> float:
@@ -567,28 +565,31 @@ def _smax(run: Run, platform: str) -> None:
     os.environ["JAX_PLATFORMS"] = platform
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     try:
-        with contextlib.redirect_stdout(None):  # the package talks
-            importlib.import_module("jaxmarl.environments.smax")
+        importlib.import_module("jaxmarl.environments.smax")
     except ImportError as error:
         raise Skipped(f"JaxMARL cannot be imported: {error}") from None
     torch.set_num_threads(1)
-    sizes = [(2, 2)] if run.is_small else [(8, 128), (128, 128)]
-    for copies, batch_size in sizes:
-        for cuda in (
-            (True, False) if run.on_gpu and platform == "cpu" else (run.on_gpu,)
-        ):
+    places = ["cpu"]
+    if run.on_gpu:
+        places = (
+            ["cuda, cpu_inference", "cuda", "cpu"] if platform == "cpu" else ["cuda"]
+        )
+    for copies, batch_size in [(2, 2)] if run.is_small else [(8, 128), (128, 128)]:
+        for place in places:
             if run.left() < 15:
                 raise Skipped("no time was left for the others")
-            run.row({"copies": copies, **_end_to_end(run, copies, batch_size, cuda)})
+            row = {"copies": copies, "torch on": place}
+            run.row({**row, **_end_to_end(run, copies, batch_size, place)})
 
 
-def _end_to_end(run: Run, copies: int, batch_size: int, cuda: bool) -> Dict[str, Any]:
+def _end_to_end(run: Run, copies: int, batch_size: int, place: str) -> Dict[str, Any]:
     settings = {**TUNED, "batch_size": batch_size, "batch_size_run": copies}
-    settings.update(use_cuda=cuda, learner_log_interval=QUIET)
+    settings.update(use_cuda=place != "cpu", learner_log_interval=QUIET)
+    settings.update(cpu_inference=place.endswith("inference"))
     settings.update(episodes_per_update=2 if run.is_small else 8)
     if run.is_small:
         settings["env_args"] = {"time_limit": 5}
-    found: Dict[str, Any] = {"torch on": "cuda" if cuda else "cpu"}
+    found: Dict[str, Any] = {}
     with wqmix.get_runner("cw_qmix", "smax", "2s3z", seed=0, **settings) as owner:
         started = time.perf_counter()
         owner.play(copies, train=False)
@@ -596,7 +597,7 @@ def _end_to_end(run: Run, copies: int, batch_size: int, cuda: bool) -> Dict[str,
         rates = [_rate(owner, copies, False) for _ in range(3)]
         found["steps/s without updates"] = max(rates)
         owner.play(batch_size, train=True)  # fills the buffer
-        until = time.monotonic() + min(8.0, run.left() - 5)
+        until = time.monotonic() + min(6.0, run.left() - 5)
         rates = []
         while len(rates) < 2 or (time.monotonic() < until and not run.is_small):
             rates.append(_rate(owner, copies, True))

@@ -16,6 +16,7 @@ from .components.episode_buffer import ReplayBuffer
 from .components.prioritised_buffer import PrioritisedReplayBuffer
 from .components.transforms import OneHot
 from .controllers import REGISTRY as mac_REGISTRY
+from .controllers.acting import acting_copy
 from .envs.contract import SIZES
 from .errors import HostError, NonFiniteError
 from .learners import REGISTRY as le_REGISTRY
@@ -102,7 +103,8 @@ def build(args, logger, runner):
         **options,
     )
     mac = mac_REGISTRY[args.mac](buffer.scheme, groups, args)
-    runner.setup(scheme=scheme, groups=groups, preprocess=preprocess, mac=mac)
+    acting = acting_copy(mac) if args.cpu_inference and args.use_cuda else mac
+    runner.setup(scheme=scheme, groups=groups, preprocess=preprocess, mac=acting)
     learner = le_REGISTRY[args.learner](mac, buffer.scheme, logger, args)
     if args.use_per:
         _check_takes_weights(learner, args.learner)

@@ -7,7 +7,8 @@ FREE = frozenset(
     "save_model save_model_interval keep_checkpoints save_buffer "
     "name label repeat_id unique_token local_results_path use_tensorboard "
     "checkpoint_path load_step evaluate save_replay resume auto_resume "
-    "use_cuda device buffer_cpu_only worker_timeout worker_restarts".split()
+    "use_cuda device cpu_inference buffer_cpu_only "
+    "worker_timeout worker_restarts".split()
 )
 # Settings that older runs lack, and what they did.
 ADDED = {

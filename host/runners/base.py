@@ -38,7 +38,7 @@ class Runner:
             self.batch_size,
             self.episode_limit + 1,
             preprocess=preprocess,
-            device=self.args.device,
+            device="cpu" if self.args.cpu_inference else self.args.device,
         )
         self.mac = mac
 

@@ -90,6 +90,7 @@ def make_args(**changes):
         agent_output_type="q",
         batch_size_run=1,
         device="cpu",
+        cpu_inference=False,
         double_q=True,
         env="counting",
         env_args={"seed": 0},

@@ -10,6 +10,7 @@ import pytest
 import torch as th
 
 from wqmix.host.controllers import BasicMAC
+from wqmix.host.controllers.acting import acting_copy
 from wqmix.host.errors import WorkerError
 from wqmix.host.runners import REGISTRY
 from wqmix.host.runners.worker import seeded
@@ -256,3 +257,22 @@ def test_closing_twice_is_harmless(make_runner):
 def test_the_episode_runner_plays_one_at_a_time(make_runner):
     with pytest.raises(ValueError, match="batch_size_run"):
         make_runner("episode", batch_size_run=2)
+
+
+@pytest.mark.parametrize("name", ["episode", "parallel"])
+def test_a_copy_that_acts_follows_before_each_rollout(name, make_runner):
+    """`cpu_inference`: what is learned is another controller, on a GPU say."""
+    plain, other = make_runner(name), make_runner(name)
+    learned, other.mac = other.mac, acting_copy(other.mac)
+    for step in range(3):
+        batches = []
+        for runner in (plain, other):
+            th.manual_seed(step)
+            batches.append(runner.run(test_mode=False))
+        for key in ("actions", "obs", "reward", "filled"):
+            assert th.equal(batches[0][key], batches[1][key])
+        with th.no_grad():
+            for p, q in zip(plain.mac.parameters(), learned.parameters()):
+                q.copy_(p.add_(th.randn_like(p)))
+    pairs = zip(learned.parameters(), other.mac.parameters())
+    assert not all(th.equal(p, q) for p, q in pairs)  # not before the next rollout
