@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 from wqmix.storage.settings import ADDED, FREE
 
@@ -74,7 +74,7 @@ def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:
     """Return each run's algorithm, each run's task, and remarks on the names."""
     task_names = [task_of(record) for record in records]
     tasks = variants(task_names, all_task_settings(records, task_names))
-    names = [algorithm_of(record, records) for record in records]
+    names = algorithm_names(records)
     per_task = list(zip(names, tasks))
     settings = [algorithm_settings(record) for record in records]
     varying = differing(per_task, settings)
@@ -88,11 +88,18 @@ def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:
     return shortened(algorithms), tasks, mixed(per_task, settings)
 
 
-def algorithm_of(record: Record, records: Iterable[Record]) -> str:
-    """Return the algorithm's name, with its source's if several have it."""
-    name = record.config["name"]
-    sources = {r.source for r in records if r.config["name"] == name}
-    return f"{name} ({record.source})" if len(sources) > 1 and record.source else name
+def algorithm_names(records: List[Record]) -> List[str]:
+    """Return the algorithms' names, with their sources' where several have one."""
+    sources: Dict[str, set] = defaultdict(set)
+    for record in records:
+        sources[record.config["name"]].add(record.source)
+    names = []
+    for record in records:
+        name, source = record.config["name"], record.source
+        names.append(
+            f"{name} ({source})" if source and len(sources[name]) > 1 else name
+        )
+    return names
 
 
 def algorithm_settings(record: Record) -> Dict[str, Any]:

@@ -181,12 +181,13 @@ def score(comparison: Comparison, task: str) -> None:
     horizon = min(max(each) for each in ends.values())
     comparison.horizons[task] = horizon
     for group in groups:
-        group.scored = [run for run in group.runs if run.end >= NEARLY * horizon]
+        is_late = [run.end >= NEARLY * horizon for run in group.runs]
+        group.scored = [run for run, late in zip(group.runs, is_late) if late]
         group.scores = np.array(
             [final(run, horizon, comparison.last) for run in group.scored]
         )
-        for run in group.runs:
-            if run not in group.scored:
+        for run, late in zip(group.runs, is_late):
+            if not late:
                 comparison.on_runs.append(
                     f"{run.folder}: {group.algorithm} on {task} ends at step "
                     f"{run.end:,} ({run.status}): in the curves, but without a final "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import numpy as np
 
@@ -91,27 +91,22 @@ def write_all(comparison: Comparison, results: Dict[str, Any], out: Path) -> Non
         else:
             path.unlink(missing_ok=True)  # an earlier comparison's
     (out / "table.tex").write_text(latex(comparison, results["final"]), "utf-8")
-    text = json.dumps(marl_eval(comparison), indent=1)
-    (out / "marl_eval.json").write_text(text, "utf-8")
+    with open(out / "marl_eval.json", "w", encoding="utf-8") as file:
+        file.writelines(marl_eval(comparison))
 
 
 def runs(comparison: Comparison) -> List[Dict[str, Any]]:
     """Return a row for each run that is compared."""
-    return [
-        {
-            "algorithm": group.algorithm,
-            "task": group.task,
-            "seed": run.seed,
-            "status": run.status,
-            "last_step": run.end,
-            "hours": None if run.seconds is None else round(run.seconds[-1] / 3600, 3),
-            "clock": run.clock,
-            "final_score": dict(zip(map(id, group.scored), group.scores)).get(id(run)),
-            "folder": str(run.folder),
-        }
-        for _, group in sorted(comparison.groups.items())
-        for run in group.runs
-    ]
+    rows = []
+    for _, group in sorted(comparison.groups.items()):
+        score_of = dict(zip(map(id, group.scored), group.scores.tolist()))
+        for run in group.runs:
+            hours = None if run.seconds is None else round(run.seconds[-1] / 3600, 3)
+            row = {"algorithm": group.algorithm, "task": group.task, "seed": run.seed}
+            row.update(status=run.status, last_step=run.end, hours=hours)
+            row.update(clock=run.clock, final_score=score_of.get(id(run)))
+            rows.append({**row, "folder": str(run.folder)})
+    return rows
 
 
 def final_rows(comparison: Comparison, final: Dict[Any, Any]) -> List[Dict[str, Any]]:
@@ -183,21 +178,33 @@ def efficiency_rows(results: Dict[str, Any]) -> List[Dict[str, Any]]:
     ]
 
 
-def marl_eval(comparison: Comparison) -> Dict[str, Any]:
-    """Return all values: environment → task → algorithm → seed → step.
+def marl_eval(comparison: Comparison) -> Iterator[str]:
+    """Return all values as JSON: environment → task → algorithm → seed → step.
 
     MARL-eval wants the same number of steps in all runs, so each stops at the task's
-    horizon. Absolute metrics are the best value of each run.
+    horizon. Absolute metrics are the best value of each run. In pieces, as there may be
+    thousands of runs.
     """
     found: Dict[str, Any] = {}
     for (name, task), group in sorted(comparison.groups.items()):
         environment = env_of(group.runs[0])
-        seeds = found.setdefault(environment, {}).setdefault(task, {})
-        seeds[name] = {}
-        for number, run in enumerate(group.scored):
-            seed = run.seed if run.seed is not None else number
-            seeds[name][f"seed_{seed}"] = marl_eval_run(comparison, run, task)
-    return found
+        algorithms = found.setdefault(environment, {}).setdefault(task, {})
+        algorithms[name] = {
+            f"run_{i}" if run.seed is None else f"seed_{run.seed}": (run, task)
+            for i, run in enumerate(group.scored)
+        }
+    return pieces(found, lambda run: marl_eval_run(comparison, *run))
+
+
+def pieces(tree: Any, leaf: Callable[[Any], Any], indent: str = "\n") -> Iterator[str]:
+    """Return nested mappings as JSON; each leaf is made when its turn comes."""
+    if not isinstance(tree, dict):
+        yield json.dumps(leaf(tree))
+        return
+    for number, (key, below) in enumerate(tree.items()):
+        yield f"{',' if number else '{'}{indent} {json.dumps(key)}: "
+        yield from pieces(below, leaf, f"{indent} ")
+    yield f"{indent}}}" if tree else "{}"
 
 
 def marl_eval_run(comparison: Comparison, run: Any, task: str) -> Dict[str, Any]:
