@@ -151,7 +151,8 @@ def _one_game(game: str, options: Any, out: Path) -> int:
 
 def _summary(method: str, runs: List[Learned]) -> str:
     solved = sum(run.is_solved for run in runs)
-    lines = [f"{method}: best joint action found by {solved} of {len(runs)} seeds"]
+    seeds = figures.counted(len(runs), "seed")
+    lines = [f"{method}: best joint action found by {solved} of {seeds}"]
     for run in runs:
         lines.append(
             f"  seed {run.seed}: greedy joint action {run.greedy}, "

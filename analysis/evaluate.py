@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import numbers
-import os
 from pathlib import Path
 from statistics import NormalDist, mean, stdev
 from typing import Any, Dict, List
@@ -19,6 +17,7 @@ from ..errors import ConfigError
 from ..host.playing import RUNNERS, Player, settings
 from ..host.utils.checkpoints import find
 from .episodes import guarded, parse
+from .figures import columns, counted, write_rows
 
 TERMINATION, TIME = "termination", "time limit"
 Z = NormalDist().inv_cdf(0.975)
@@ -72,7 +71,8 @@ def command(arguments: argparse.Namespace) -> None:
     rows = evaluate(config, path, facts, count)
     write(rows, out)
     how = f"ε = {epsilon:g}" if epsilon else "greedy"
-    print(f"{path} in {config['env']}: {count} episodes, {how}, seed {arguments.seed}")
+    how = f"{counted(count, 'episode')}, {how}, seed {arguments.seed}"
+    print(f"{path} in {config['env']}: {how}")
     print("\n".join(summary(rows)))
     print(out)
 
@@ -104,20 +104,10 @@ def own_numbers(info: Dict[str, Any], row: Dict[str, Any]) -> Dict[str, Any]:
 
 def write(rows: Rows, out: Path) -> None:
     """Write the rows as CSV, whole or not at all."""
-    partial = out.with_name(f"{out.name}.partial")
     try:
-        with open(partial, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns(rows))
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(partial, out)
+        write_rows(out, rows)
     except OSError as error:
         raise ConfigError(f"--out {out}: {error.strerror}") from None
-
-
-def columns(rows: Rows) -> List[str]:
-    """Return all keys, in the order in which they first came."""
-    return list(dict.fromkeys(key for row in rows for key in row))
 
 
 # The summary --------------------------------------------------------------------------

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import itertools
+import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+
+from wqmix.config.reading import one_line
 
 Curve = Sequence[Tuple[int, float]]
 # Colours that also differ for colour-blind readers and in grey (Okabe and Ito).
@@ -18,6 +21,7 @@ COLOURS = {
     "cw_qmix": "#0072B2",
     "ow_qmix": "#009E73",
 }
+FORMULA = ("=", "+", "-", "@")
 TITLES = {
     "iql": "IQL",
     "vdn": "VDN",
@@ -35,10 +39,17 @@ TITLES = {
 }
 
 
+# Names are text and no formulas, though they have dollars in them; conferences refuse
+# PDFs without TrueType fonts; an SVG looks the same everywhere.
+LOOK = {"text.parse_math": False, "pdf.fonttype": 42, "svg.fonttype": "path"}
+
+
 def headless_pyplot() -> Any:
+    """Return pyplot, drawing into files only, in our look."""
     import matplotlib
 
     matplotlib.use("Agg")
+    matplotlib.rcParams.update(LOOK)
     from matplotlib import pyplot
 
     return pyplot
@@ -55,11 +66,28 @@ def counted(number: int, noun: str) -> str:
 
 
 def write_rows(path: Path, rows: List[Dict[str, Any]]) -> None:
-    """Write dictionaries of equal keys as CSV."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write dictionaries as CSV, whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    with open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        names = columns(rows)
+        writer.writerow(map(as_cell, names))
+        for row in rows:
+            writer.writerow([as_cell(row.get(name)) for name in names])
+    os.replace(partial, path)
+
+
+def columns(rows: List[Dict[str, Any]]) -> List[str]:
+    """Return all keys, in the order in which they first come."""
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def as_cell(value: Any) -> Any:
+    """Return a value as a spreadsheet shows it: a text never begins a formula."""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def draw_game(runs: List[Any], methods: Sequence[str], path: Path) -> None:

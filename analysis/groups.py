@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from typing import Any, Dict, List, Tuple
 
+from wqmix.config.reading import one_line
 from wqmix.storage.settings import ADDED, FREE
 
 from .runs import EMBEDDED, Record
@@ -85,7 +86,13 @@ def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:
         with_settings(name, each, sorted(by_name[name]))
         for name, each in zip(names, settings)
     ]
-    return shortened(algorithms), tasks, mixed(per_task, settings)
+    remarks = mixed(per_task, settings)
+    return shown(shortened(algorithms)), shown(tasks), remarks
+
+
+def shown(names: List[str]) -> List[str]:
+    """Return names as they can be shown anywhere: they are whatever a file says."""
+    return [one_line(name).strip() or "unnamed" for name in names]
 
 
 def algorithm_names(records: List[Record]) -> List[str]:

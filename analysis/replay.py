@@ -18,7 +18,7 @@ from ..host.playing import Episode, Player, settings
 from ..host.utils.checkpoints import find
 from .drawings import LARGEST, matrix_game, pictures, predator_prey, write_gif
 from .episodes import guarded, parse
-from .figures import headless_pyplot
+from .figures import counted, headless_pyplot
 
 GAMES = {"predator_prey": predator_prey, "matrix_game": matrix_game}
 WITH_RENDER_MODE = ("gymma", "pettingzoo", "mpe")  # in the constructor's options
@@ -101,7 +101,7 @@ def replay(
     is_drawn = out is not None and config["env"] in GAMES
     film = Film(is_off=is_drawn)
     episode, seen = played(config, path, facts, film, number, out)
-    told = f"{episode.length} steps, return {episode.total:g}, from {path}"
+    told = f"{counted(episode.length, 'step')}, return {episode.total:g}, from {path}"
     if out is not None and not is_drawn and not film.has_pictures():
         reason = f"{config['env']!r} renders no pictures{film.why()}"
         if not or_text:

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from wqmix.config.names import nearest
-from wqmix.config.reading import ReadingError, read_bytes
+from wqmix.config.reading import ReadingError, one_line, read_bytes
 from wqmix.errors import ConfigError
 
 from .figures import counted
@@ -96,7 +96,7 @@ def read_all(places: Sequence[str], metric: str) -> List[Record]:
             raise ConfigError(f"no run has a {metric!r} that counts ({why})")
         offer = ", ".join(names) or "nothing"
         raise ConfigError(
-            f"none of {len(records)} runs has {metric!r}; recorded: {offer}"
+            f"none of {counted(len(records), 'run')} has {metric!r}; recorded: {offer}"
             f"{nearest(metric, names)}"
         )
     return list(unique.values())
@@ -120,7 +120,7 @@ def read_run(folder: Path, source: str, metric: str) -> Record:
     record = Record(
         folder,
         source,
-        status if isinstance(status, str) else "unknown",
+        one_line(status) if isinstance(status, str) else "unknown",
         config,
         np.array([]),
         np.array([]),

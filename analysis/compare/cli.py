@@ -20,7 +20,7 @@ from wqmix.config.names import nearest
 from wqmix.config.reading import one_line
 from wqmix.errors import ConfigError, WQMixError
 
-from ..figures import headless_pyplot
+from ..figures import counted, headless_pyplot
 from ..runs import METRIC, read_all
 from . import drawing, statistics, tables
 from .report import CAPTIONS, report
@@ -164,6 +164,6 @@ def tell(comparison: Comparison, final: Dict[Any, Any], out: Path) -> None:
     for remark in comparison.remarks:
         print(f"note: {one_line(remark)}", file=sys.stderr)
     if comparison.on_runs:
-        more = len(comparison.on_runs)
-        print(f"note: {more} remarks on single runs are in the report", file=sys.stderr)
+        more = counted(len(comparison.on_runs), "remark")
+        print(f"note: in the report, {more} on single runs", file=sys.stderr)
     print(f"Report: {out / 'report.html'}")

@@ -19,7 +19,7 @@ DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 
 COLUMNS = 3
 STEPS = "environment steps"
 LABEL = 26  # characters on a line of a label
-FONT = {"font.size": 9, "axes.titlesize": 9.5, "svg.fonttype": "path"}
+FONT = {"font.size": 9, "axes.titlesize": 9.5}
 Style = Dict[str, Tuple[str, Any]]
 
 
@@ -53,7 +53,8 @@ def title_of(algorithm: str) -> str:
 
 def label_of(algorithm: str) -> str:
     """Return the same on lines that are short enough for a figure."""
-    return textwrap.fill(title_of(algorithm), LABEL, break_on_hyphens=False)
+    label = textwrap.fill(title_of(algorithm), LABEL, break_on_hyphens=False)
+    return f" {label}" if label.startswith("_") else label  # which no legend shows
 
 
 def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:

@@ -7,6 +7,8 @@ import datetime
 import html
 from typing import Any, Dict, List
 
+from wqmix.config.reading import one_line
+
 from ..figures import counted
 from ..groups import COMPLETED
 from .drawing import title_of
@@ -79,7 +81,7 @@ CAPTIONS = {
 
 def text(value: object) -> str:
     """Return a text that HTML shows as it is."""
-    return html.escape(str(value))
+    return html.escape(one_line(value))
 
 
 def report(
@@ -120,7 +122,7 @@ def report(
     ]
     body += [
         "<h2>For LaTeX</h2>",
-        f"<pre>{text(latex(comparison, results['final']))}</pre>",
+        f"<pre>{html.escape(latex(comparison, results['final']))}</pre>",
         run_list(comparison),
     ]
     return page(f"Comparison by {comparison.metric}: {counts}", "\n".join(body))

@@ -25,6 +25,7 @@ from wqmix.config.reading import one_line
 from wqmix.errors import ConfigError, WQMixError
 from wqmix.host.utils.signals import sigterm_interrupts
 
+from ..figures import counted
 from . import engines, plan
 from .check import check
 from .execute import DONE, Sweep, Watched
@@ -77,7 +78,7 @@ def sweep(options: Any) -> int:
         return dry_run(wanted, ledger)
     table = Table()
     if not {run.label for run in wanted.runs} - ledger.completed():
-        table.line(f"all {len(wanted.runs)} runs are completed already")
+        table.line(f"all completed already: {counted(len(wanted.runs), 'run')}")
         return 0
     engine = engine_of(wanted, options)  # nothing is written before
     with locked(wanted.folder):
@@ -105,9 +106,9 @@ def dry_run(wanted: plan.Plan, ledger: Ledger) -> int:
     completed = ledger.completed()
     for run in wanted.runs:
         if run.label not in completed:
-            print(shlex.join(["python", *run.command[1:]]))
+            print(one_line(shlex.join(["python", *run.command[1:]])))
     print(
-        f"{len(wanted.runs)} runs, {len(completed)} of them completed already",
+        f"{counted(len(wanted.runs), 'run')}, {len(completed)} completed already",
         file=sys.stderr,
     )
     return 0
@@ -116,8 +117,8 @@ def dry_run(wanted: plan.Plan, ledger: Ledger) -> int:
 def execute(work: Sweep) -> int:
     """Run what is not completed; tell what failed."""
     if work.finished:
-        total = len(work.plan.runs)
-        work.table.line(f"{work.finished} of {total} runs are completed already")
+        total = counted(len(work.plan.runs), "run")
+        work.table.line(f"{work.finished} of {total} completed already")
     try:
         with sigterm_interrupts():
             failed = work.execute()
@@ -148,7 +149,7 @@ def report(work: Sweep, failed: List[Watched]) -> None:
         if len(folders) > 1:
             table.line(f"{label} is completed {len(folders)} times: {folders}")
     counts = work.counts()
-    table.line(f"{counts[DONE]} of {sum(counts.values())} runs completed")
+    table.line(f"{counts[DONE]} of {counted(sum(counts.values()), 'run')} completed")
     for each in failed:
         table.line(f"FAILED: {each.run.name}: {each.reason} (log: {each.log})")
 

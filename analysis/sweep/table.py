@@ -9,6 +9,7 @@ from typing import Any, Iterable, List, Optional
 
 from wqmix.config.reading import one_line
 
+from ..figures import counted
 from .execute import DONE, FAILED, RUNNING, WAITING
 
 SECONDS_BETWEEN_LINES = 30
@@ -56,7 +57,7 @@ class Table:
         share = sum(map(_share, sweep.watched.values())) / max(1, len(sweep.watched))
         left = self._seconds_left(sweep.watched.values())
         said = "not known yet" if left is None else duration(left)
-        return f"{total} runs: {told} | {share:.0%} | time left {said}"
+        return f"{counted(total, 'run')}: {told} | {share:.0%} | time left {said}"
 
     def _seconds_left(self, watched: Iterable[Any]) -> Optional[float]:
         """Return the time for the rest at the rate of what was made here."""
@@ -76,17 +77,20 @@ def _share(each: Any) -> float:
 def rows(sweep: Any, most: int) -> List[str]:
     """Return a line for each run under way, at most so many."""
     running = [each for each in sweep.watched.values() if each.shown_state == RUNNING]
-    width = max((len(each.run.name) for each in running), default=0)
+    names = [one_line(each.run.name) for each in running]
+    width = max(map(len, names), default=0)
     lines = []
-    for each in running[:most]:
+    for each, name in zip(running[:most], names):
         progress = each.progress
         full = int(BAR * progress.share)
         bar = "#" * full + "." * (BAR - full)
-        steps = "starting" if progress.t_env is None else f"{progress.t_env:,} steps"
+        steps = "starting"
+        if progress.t_env is not None:
+            steps = counted(progress.t_env, "step")
         left = duration(progress.seconds_left)
         again = f"  attempt {each.attempts}" if each.attempts > 1 else ""
         lines.append(
-            f"{each.run.name:{width}}  {bar} {progress.share:4.0%}  {steps:>16}  "
+            f"{name:{width}}  {bar} {progress.share:4.0%}  {steps:>16}  "
             f"{left:>9}{again}"
         )
     if len(running) > most:

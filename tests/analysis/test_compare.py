@@ -154,7 +154,7 @@ def test_lower_is_better(tmp_path):
     ]
     assert (qmix["value"], qmix["median_steps"]) == (6, 100)  # half way from 8 to 4
     assert [row["reached"] for row in vdn] == [0, 0, 0]
-    runs = tables.marl_eval(found)["sc2"]["3s5z"]["vdn"]["seed_1"]
+    runs = marl_eval(found)["sc2"]["3s5z"]["vdn"]["seed_1"]
     assert runs["absolute_metrics"] == {METRIC: [7.0]}
     found = comparison(tmp_path, ranges={"3s5z": (0, 20)}, lower_is_better=True)
     assert found.normalised(np.array([5.0]), "3s5z").tolist() == [0.75]
@@ -272,7 +272,7 @@ def test_steps_to_reach_a_score(tmp_path):
 
 def test_marl_evals_layout(tmp_path):
     write_run(tmp_path / "1", values=(1, 7, 2), steps=(0, 50, 100), seed=3)
-    assert tables.marl_eval(comparison(tmp_path)) == {
+    assert marl_eval(comparison(tmp_path)) == {
         "sc2": {
             "3s5z": {
                 "qmix": {
@@ -286,6 +286,10 @@ def test_marl_evals_layout(tmp_path):
             }
         }
     }
+
+
+def marl_eval(found):
+    return json.loads("".join(tables.marl_eval(found)))
 
 
 def step(count, seconds, value):
@@ -414,7 +418,7 @@ def test_what_an_earlier_comparison_wrote_does_not_stay(tmp_path):
         (["runs", "--range", "3s5z"], "TASK=LOW:HIGH is needed"),
         (["runs", "--range", "3s5=0:1"], "did you mean '3s5z'"),
         (["runs", "--last", "0"], "--last is a whole number from 1"),
-        (["runs", "--metric", "los"], "none of 1 runs has 'los'; recorded: test_"),
+        (["runs", "--metric", "los"], "none of 1 run has 'los'; recorded: test_"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys, argv, message):

@@ -32,7 +32,7 @@ def test_the_page_s_commands_and_code_run(tmp_path: Path) -> None:
         ]
         words = words.replace("out/models/*", "".join(runs))
         said.append(run(tmp_path, "-m", "wqmix", *shlex.split(words)))
-    assert "1 steps, return" in said[1] and said[2].count("actions") == 1
+    assert "1 step, return" in said[1] and said[2].count("actions") == 1
     assert len((tmp_path / "game.csv").read_text().splitlines()) == 51
     assert "100 episodes, ε = 0.1, seed 0" in said[4]
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)

@@ -53,7 +53,7 @@ def test_a_matrix_game_s_gif(tmp_path: Path, capsys: pytest.CaptureFixture) -> N
     path = saved(tmp_path, "matrix_game")
     out = tmp_path / "m.gif"
     assert replay.main([str(tmp_path / "run"), "--out", str(out)]) == 0
-    assert f"{out}: 1 steps, return " in capsys.readouterr().out
+    assert f"{out}: 1 step, return " in capsys.readouterr().out
     assert milliseconds(out) == (4 + LAST_FRAMES) * 200
     assert Path(path).is_dir()
 

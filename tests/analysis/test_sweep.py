@@ -591,12 +591,12 @@ def test_a_sweep_from_end_to_end(tmp_path, monkeypatch, capsys):
     write_run(tmp_path / "results" / "sacred" / "1", label=runs[0].label)
     assert cli.main([path]) == 0
     told = capsys.readouterr().err
-    assert "1 of 2 runs are completed already" in told
+    assert "1 of 2 runs completed already" in told
     assert "2 of 2 runs completed" in told
     ledger = Ledger(tmp_path / "results", [run.label for run in runs])
     assert ledger.completed() == {run.label for run in runs}
     assert cli.main([path]) == 0
-    assert "all 2 runs are completed already" in capsys.readouterr().err
+    assert "all completed already: 2 runs" in capsys.readouterr().err
 
 
 TINY = "settings: {t_max: 40, batch_size: 8, buffer_size: 16, use_cuda: False}\n"
