@@ -21,6 +21,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
+from ..config.extras import missing
 from . import figures
 from .demo import UPDATES, in_turns
 from .payoff_games import Learned, train
@@ -41,6 +42,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     from wqmix.theory.games import games as named_games
 
     options = _parser().parse_args(argv)
+    lacking = missing("wqmix.analysis.agreement", "theory", "scipy")
+    if lacking:
+        print(lacking, file=sys.stderr)
+        return 2
     if options.rows is not None:
         try:
             return report(trained_before(options.rows), Path(options.out))

@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
+from ..config.extras import missing
 from ..host.utils.signals import sigterm_interrupts
 from . import figures, prey
 from .payoff_games import Learned, train
@@ -35,11 +36,12 @@ def main(argv: Sequence[str]) -> int:
         The exit code: 2 for a mistake, with one line.
     """
     options = _parser().parse_args(argv)
+    lacking = missing("the figure", "plots", "matplotlib")
     games, problem = _games(options.game)
     if options.seeds < 1 or options.updates < 1 or options.jobs < 1:
         problem = "--seeds, --updates and --jobs are whole numbers from 1"
-    if problem:
-        print(f"wqmix demo: {problem}", file=sys.stderr)
+    if problem or lacking:
+        print(f"wqmix demo: {problem or lacking}", file=sys.stderr)
         return 2
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -18,16 +18,18 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 
+from wqmix.config.extras import missing
 from wqmix.config.reading import one_line
 from wqmix.errors import ConfigError, WQMixError
 
 from .compare.statistics import on_one_axis
-from .figures import counted
+from .figures import counted, headless_pyplot
 from .groups import grouped
-from .runs import METRIC, Record, read_all
+from .runs import METRIC, Record, read_all, told
 
 MARKS = "ox+*#%@&abcdefghijklmnpqrstuvwyz"
 ROWS = 20
+MOST_NOTES = 8  # on single runs
 POINTS = 801  # of a line: about one for each pixel
 Line = Tuple[str, np.ndarray, np.ndarray, int]
 
@@ -48,8 +50,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", help="a PNG, instead of the terminal")
     options = parser.parse_args(argv)
     try:
-        if options.out and Path(options.out).suffix != ".png":
-            raise ConfigError(f"--out {options.out}: a .png file is needed")
+        if options.out:
+            check_output(options.out)
         lines = medians(read_all(options.results, options.metric))
         if options.out:
             draw(lines, options.metric, Path(options.out))
@@ -62,6 +64,15 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def check_output(path: str) -> None:
+    """Refuse, before any reading, what could not be drawn."""
+    if Path(path).suffix != ".png":
+        raise ConfigError(f"--out {path}: a .png file is needed")
+    lacking = missing("--out", "plots", "matplotlib")
+    if lacking:
+        raise ConfigError(lacking)
+
+
 def medians(records: List[Record]) -> List[Line]:
     """Return a line for each algorithm and task.
 
@@ -70,6 +81,11 @@ def medians(records: List[Record]) -> List[Line]:
         the runs are.
     """
     groups, remarks, left_out = grouped([each for each in records if len(each.steps)])
+    damaged = told(records)
+    remarks += damaged[:MOST_NOTES]
+    if len(damaged) > MOST_NOTES:
+        more = counted(len(damaged) - MOST_NOTES, "remark")
+        remarks.append(f"{more} more on single runs: wqmix compare has them")
     if left_out:
         what = counted(len(left_out), "run")
         remarks.append(f"{what} left out: one counts for each seed (see wqmix compare)")
@@ -116,15 +132,9 @@ def draw(lines: List[Line], metric: str, path: Path) -> None:
     """Write the lines as a PNG.
 
     Raises:
-        ConfigError: matplotlib is missing, or the file cannot be written.
+        ConfigError: the file cannot be written.
     """
-    try:
-        from .figures import headless_pyplot
-
-        pyplot = headless_pyplot()
-    except ImportError:
-        what = "wqmix plot --out needs more: pip install 'pymarl-wqmix[plots]'"
-        raise ConfigError(what) from None
+    pyplot = headless_pyplot()
     figure, axis = pyplot.subplots(figsize=(7.5, 4.5), layout="constrained")
     for name, steps, values, full in lines:
         (line,) = axis.plot(steps[:full], values[:full], label=name)

@@ -14,6 +14,8 @@ from typing import Dict, List, Set, Tuple
 
 import numpy as np
 
+from ..config.extras import missing
+
 JointAction = Tuple[int, ...]
 OFFSETS = (-10.0, -1.0, 1.0, 10.0)
 
@@ -102,6 +104,10 @@ def main() -> int:
     """Print all of it; return the exit code."""
     from wqmix.theory.games import games, payoff_table
 
+    lacking = missing("wqmix.analysis.projector", "theory", "scipy")
+    if lacking:
+        print(lacking, file=sys.stderr)
+        return 2
     print("State-only Q_proj and ω: Π(Q − c) + c against Π(Q), c = " + str(OFFSETS))
     for game in games():
         found = state_only(payoff_table(game))

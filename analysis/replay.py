@@ -12,13 +12,14 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
+from ..config.extras import missing
 from ..errors import ConfigError
 from ..host.errors import HostError, raised
 from ..host.playing import Episode, Player, settings
 from ..host.utils.checkpoints import find
 from .drawings import LARGEST, matrix_game, pictures, predator_prey, write_gif
 from .episodes import guarded, parse
-from .figures import counted, headless_pyplot
+from .figures import counted
 
 GAMES = {"predator_prey": predator_prey, "matrix_game": matrix_game}
 WITH_RENDER_MODE = ("gymma", "pettingzoo", "mpe")  # in the constructor's options
@@ -120,13 +121,9 @@ def replay(
 
 def check_output(out: Path, fps: float) -> None:
     """Refuse what could only fail once the episode is played."""
-    try:
-        headless_pyplot()
-    except ImportError as error:
-        raise ConfigError(
-            f"replay needs matplotlib ({error}): pip install 'pymarl-wqmix[plots]'; "
-            "--text needs nothing"
-        ) from None
+    lacking = missing("a GIF", "plots", "matplotlib")
+    if lacking:
+        raise ConfigError(f"{lacking}; --text needs nothing")
     if out.suffix != ".gif" or not out.resolve().parent.is_dir():
         raise ConfigError(f"--out {out}: a .gif file in a folder that exists is needed")
     if not 0 < fps <= 100:

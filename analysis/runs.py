@@ -102,6 +102,16 @@ def read_all(places: Sequence[str], metric: str) -> List[Record]:
     return list(unique.values())
 
 
+def told(records: Sequence[Record]) -> List[str]:
+    """Return remarks on runs that are broken, or without the metric."""
+    remarks = [f"{r.folder}: {said}" for r in records for said in r.remarks]
+    empty = [record for record in records if not len(record.steps)]
+    remarks += [
+        f"{r.folder}: no value that counts ({r.status}), left out" for r in empty
+    ]
+    return remarks
+
+
 def split(place: str) -> Tuple[str, Path]:
     """Return the name ("" without one) and the path of `NAME=PATH`."""
     name, equals, path = place.partition("=")
@@ -154,7 +164,7 @@ def _table(path: Path, remarks: List[str]) -> Dict[str, Any]:
     try:
         found, is_whole = read_json(path)
     except ReadingError as error:
-        remarks.append(f"{path.name} cannot be read ({error})")
+        remarks.append(f"{path.name}: {error}")
         return {}
     if not is_whole:
         remarks.append(f"{path.name} is cut off: what is whole in it was read")

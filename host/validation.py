@@ -1,12 +1,12 @@
 """Everything that can be known to be wrong before anything is written."""
 
-import importlib.util
 import math
 import numbers
 import os
 import random
 
 from ..config import reading
+from ..config.extras import missing
 from . import controllers, envs, learners, runners
 from .components import action_selectors
 from .envs import contract
@@ -194,11 +194,9 @@ def _check_combinations(config):
         )
     if config["save_replay"] and config["runner"] != "episode":
         raise ConfigError("save_replay needs runner=episode")
-    if config["use_tensorboard"] and not importlib.util.find_spec("tensorboardX"):
-        raise ConfigError(
-            "use_tensorboard needs tensorboardX: "
-            "pip install 'pymarl-wqmix[tensorboard]'"
-        )
+    lacking = missing("use_tensorboard", "tensorboard", "tensorboardX")
+    if config["use_tensorboard"] and lacking:
+        raise ConfigError(lacking)
 
 
 def _check_resume(config):

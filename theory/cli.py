@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
+from ..config.extras import is_installed, missing
 from ..config.reading import one_line
 from .demos import DEMOS
 from .errors import TheoryError, unknown
@@ -126,6 +126,7 @@ def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     check_alpha(args.alpha)
     if args.seed < 0:
         raise TheoryError(f"--seed must not be negative, not {args.seed}")
+    check_installed(args)
     mode = args.search or args.demo or args.thresholds or args.list
     if args.payoff is not None and mode:
         raise TheoryError(f"give either a payoff ({args.payoff}) or a mode, not both")
@@ -141,6 +142,15 @@ def _dispatch(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         return _list()
     parser.print_help()
     return 0
+
+
+def check_installed(args: argparse.Namespace) -> None:
+    """Refuse, before any work, what would only fail in the middle of it."""
+    line = None if args.list else missing("wqmix theory", "theory", "scipy")
+    if line is None and args.figure is not None and not args.no_figure:
+        line = missing("--figure", "theory", "matplotlib")
+    if line is not None:
+        raise TheoryError(line)
 
 
 # ------------------------------------------------------------------ one payoff
@@ -175,7 +185,7 @@ def _figure(
     """Draw unless told not to; a missing matplotlib is an error only if asked for."""
     if args.no_figure:
         return
-    if args.figure is None and importlib.util.find_spec("matplotlib") is None:
+    if args.figure is None and not is_installed("matplotlib"):
         print("\nno figure: matplotlib is not installed")
         return
     path = args.figure or Path(default)

@@ -7,6 +7,7 @@ from typing import Any, Sequence, Tuple
 
 import numpy as np
 
+from ..config.extras import command
 from .errors import TheoryError
 from .tables import decentralised_actions, greedy_actions, is_monotonic
 
@@ -19,8 +20,7 @@ def _pyplot() -> Any:
         import matplotlib
     except ImportError:
         raise TheoryError(
-            "figures need matplotlib: pip install 'pymarl-wqmix[theory]', "
-            "or pass --no-figure"
+            f"figures need matplotlib: {command('theory')}, or pass --no-figure"
         ) from None
     matplotlib.use("Agg")
     from matplotlib import pyplot

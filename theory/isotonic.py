@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Sequence, Tuple
 
 import numpy as np
-from scipy.optimize import nnls
+
+try:
+    from scipy.optimize import nnls
+except ImportError:  # `wqmix theory` says so before it begins
+    nnls = None
 
 from .tables import TIE
 

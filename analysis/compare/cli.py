@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
+from wqmix.config.extras import missing
 from wqmix.config.names import nearest
 from wqmix.config.reading import one_line
 from wqmix.errors import ConfigError, WQMixError
@@ -72,7 +73,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(options: Any) -> None:
     """Read, compute, draw, write."""
-    statistics.rliable()  # before any work, if it is missing
+    lacking = missing("the report", "analysis", "matplotlib", "rliable")
+    if lacking:
+        raise ConfigError(lacking)
+    statistics.rliable()  # installed, but it may not be importable
     if options.last < 1:
         raise ConfigError("--last is a whole number from 1")
     ranges = dict(map(parse_range, options.range))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..figures import TITLES, counted
 from ..groups import COMPLETED, grouped
-from ..runs import Record
+from ..runs import Record, told
 
 NEARLY = 0.95  # of the horizon: so far a run must have come for a final score
 LATE = 1.02  # test times vary a little from run to run
@@ -158,16 +158,6 @@ def told_of_kept_runs(comparison: Comparison) -> List[str]:
     if resumed:
         what = counted(resumed, "resumed run")
         remarks.append(f"{what} without a clock: not in the curves over hours")
-    return remarks
-
-
-def told(records: List[Record]) -> List[str]:
-    """Return remarks on runs that are broken, or without the metric."""
-    remarks = [f"{r.folder}: {said}" for r in records for said in r.remarks]
-    empty = [record for record in records if not len(record.steps)]
-    remarks += [
-        f"{r.folder}: no value that counts ({r.status}), left out" for r in empty
-    ]
     return remarks
 
 

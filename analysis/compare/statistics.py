@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from wqmix.config.extras import command
 from wqmix.errors import ConfigError
 
 from ..runs import Record
@@ -37,10 +38,8 @@ def rliable() -> Tuple[Any, Any]:
     try:
         from rliable import library, metrics
     except ImportError as error:
-        raise ConfigError(
-            f"{error.name or 'rliable'} is missing: "
-            "pip install 'pymarl-wqmix[analysis]'"
-        ) from None
+        what = f"the report needs rliable ({error})"
+        raise ConfigError(f"{what}: {command('analysis')}") from None
     return library, metrics
 
 

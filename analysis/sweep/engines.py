@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+from wqmix.config.extras import command
 from wqmix.errors import ConfigError
 
 from . import processes
@@ -222,4 +223,4 @@ def is_ray(address: str) -> bool:
 
 def missing(extra: str, what: str) -> ConfigError:
     """Return the error for a package that an extra would install."""
-    return ConfigError(f"{what} needs more: pip install 'pymarl-wqmix[{extra}]'")
+    return ConfigError(f"{what} needs more: {command(extra)}")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ...config.extras import command
 from ...config.names import nearest
 from ..errors import ConfigError
 from .checks import seed_of
@@ -37,10 +38,9 @@ def load(module, env, extra, known=()):
         with _without_output():
             return importlib.import_module(module)
     except ImportError as error:
-        install = f": pip install 'pymarl-wqmix[{extra}]'"
+        how = f": {command(extra)}" if extra else nearest(module, known)
         raise ConfigError(
-            f"env {env!r} needs {module.split('.')[0]} ({error})"
-            f"{install if extra else nearest(module, known)}"
+            f"env {env!r} needs {module.split('.')[0]} ({error}){how}"
         ) from None
 
 

@@ -438,4 +438,5 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, capsys
     monkeypatch.setitem(sys.modules, "rliable", None)
     write_run(tmp_path / "1")
     assert cli.main([str(tmp_path)]) == 2
-    assert "pip install 'pymarl-wqmix[analysis]'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "needs rliable: pip install 'matplotlib>=3.7' 'rliable" in error

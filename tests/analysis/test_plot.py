@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
+import pytest
 
 from wqmix.analysis import plot
+from wqmix.analysis.compare import cli
 from wqmix.analysis.runs import read_all
 
 from .folders_of_runs import write_run
@@ -82,3 +87,46 @@ def test_a_png(tmp_path, capsys):
 def test_mistakes_are_one_line(tmp_path, capsys):
     assert plot.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_damaged_run_is_left_out_with_a_note(tmp_path, capsys):
+    for seed in range(12):
+        folder = write_run(tmp_path / str(seed), seed=seed)
+        if seed == 1:
+            (folder / "info.json").write_text('{"test_return_me')
+        elif seed > 2:
+            (folder / "config.json").unlink()
+    assert plot.main([str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    notes = told.err.splitlines()
+    whole = "info.json is cut off: what is whole in it was read"
+    assert notes[0] == f"note: {tmp_path}/1: {whole}"
+    assert notes[-1] == "note: 12 remarks more on single runs: wqmix compare has them"
+    assert len(notes) == 9 and "(2 runs)" in told.out
+
+
+@pytest.mark.parametrize("main", [plot.main, cli.main])
+def test_a_fifo_in_place_of_a_file_is_left_out_with_a_note(tmp_path, capsys, main):
+    """Nobody writes to it: to read it would wait for ever."""
+    write_run(tmp_path / "1")
+    folder = write_run(tmp_path / "2", seed=2)
+    (folder / "info.json").unlink()
+    os.mkfifo(folder / "info.json")
+    if main is cli.main:
+        pytest.importorskip("rliable")
+        assert main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+        assert "not a regular file" in (tmp_path / "out/report.html").read_text("utf-8")
+        return
+    assert main([str(tmp_path)]) == 0
+    error = capsys.readouterr().err
+    assert "2: info.json: cannot be read (not a regular file)" in error
+
+
+def test_what_it_needs_is_asked_for_before_anything_is_read(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr(plot, "read_all", None)
+    assert plot.main([str(tmp_path), "--out", str(tmp_path / "a.png")]) == 2
+    line = "wqmix plot: --out needs matplotlib: pip install 'matplotlib>="
+    assert capsys.readouterr().err.startswith(line)

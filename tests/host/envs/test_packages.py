@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wqmix.config.extras import command
 from wqmix.host import envs
 from wqmix.host.envs import contract
 from wqmix.host.envs.gymma import EXTRAS
@@ -205,14 +206,15 @@ def test_a_missing_package_names_its_extra(monkeypatch, env, module, extra):
         envs.REGISTRY[env](seed=1)
     said = str(error.value)
     assert f"env {env!r} needs {module.split('.')[0]} (" in said
-    assert said.endswith(f"pip install 'pymarl-wqmix[{extra}]'") and "\n" not in said
+    assert said.endswith(f": {command(extra)}") and "\n" not in said
 
 
 @pytest.mark.parametrize("package, extra", EXTRAS.items())
 def test_a_missing_package_of_games_names_its_own_extra(monkeypatch, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(HostError, match=rf"'pymarl-wqmix\[{extra}\]'"):
+    with pytest.raises(HostError, match="pip install") as error:
         gymma(key=f"{package}:Anything-v1")
+    assert str(error.value).endswith(f": {command(extra)}")
 
 
 def test_every_extra_that_is_named_exists():
