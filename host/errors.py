@@ -59,6 +59,12 @@ def raised(error):
     return f"{type(error).__name__}: {text[:120]} ({name}, line {place.lineno})"
 
 
+def quote(value, longest=60):
+    """A value as one line that is not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= longest else text[: longest - 2] + " …"
+
+
 def unknown(what, value, accepted):
     """A ConfigError for a name that is none of the accepted ones."""
     names = sorted("null" if name is None else str(name) for name in accepted)

@@ -4,21 +4,22 @@
 it returned, what is expected. `insist(env)` is the short form before a training run.
 """
 
-import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from ..errors import ConfigError, HostError, raised
+from ..errors import ConfigError, EnvError, HostError, quote, raised
+from ..utils.patience import SECONDS_TO_CLOSE, TookTooLong, at_most
+from . import global_generators
+from .outcomes import OUT_OF_TIME, is_out_of_time, number
 
 METHODS = ("reset step get_obs get_state get_avail_actions get_env_info close").split()
 SIZES = ("n_agents", "n_actions", "obs_shape", "state_shape", "episode_limit")
 ONE_REWARD = "a reward that is one finite number, for the team"
-_LONGEST_QUOTE = 60
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -73,7 +74,7 @@ def wrong_masks(array, shape):
         yield Finding(method, _shape(array), expected)
         return
     if not ((array == 0) | (array == 1)).all():
-        yield Finding(method, _quote(np.unique(array).tolist()), "nothing but 0 and 1")
+        yield Finding(method, quote(np.unique(array).tolist()), "nothing but 0 and 1")
     for agent in np.flatnonzero(~array.any(axis=1)):
         got = f"no available action for agent {agent}"
         yield Finding(method, got, "at least one for each agent")
@@ -86,13 +87,17 @@ def wrong_outcome(result):
         yield Finding("step", count, "(reward, terminated, info)")
         return
     reward, terminated, info = result
-    number = reward.item() if _is_single(reward) else reward
-    if not isinstance(number, Real) or not math.isfinite(number):
-        yield Finding("step", _quote(reward), ONE_REWARD)
-    if not isinstance(terminated, (bool, np.bool_, Real)) or terminated not in (0, 1):
-        yield Finding("step", _quote(terminated), "terminated: one bool")
+    paid = number(reward)
+    if paid is None or not abs(paid) <= LARGEST:
+        yield Finding("step", quote(reward), ONE_REWARD)
+    if number(terminated) not in (0, 1):
+        yield Finding("step", quote(terminated), "terminated: one bool")
     if not isinstance(info, dict):
-        yield Finding("step", _quote(info), "info: a dict")
+        yield Finding("step", quote(info), "info: a dict")
+        return
+    for key in ("episode_limit", OUT_OF_TIME):
+        if info.get(key) is not None and number(info[key]) not in (0, 1):
+            yield Finding("step", quote({key: info[key]}), f"info[{key!r}]: one bool")
 
 
 def endless(limit):
@@ -138,15 +143,27 @@ class Checker:
 
     def require(self, is_right, method, value, expected, where=""):
         if not is_right:
-            self.note(method, _quote(value) + where, expected)
+            self.note(method, quote(value) + where, expected)
         return is_right
 
     def call(self, method, *args):
         try:
             return getattr(self.env, method)(*args)
+        except EnvError as error:  # a wrapper of ours says what it cannot read
+            self.note(method, str(error), "what its spaces and the API say")
+            raise _Broken from error
         except (Exception, SystemExit) as error:
             self.note(method, raised(error), "no exception")
             raise _Broken from error
+
+    def close(self):
+        try:
+            with at_most(SECONDS_TO_CLOSE):
+                self.call("close")
+        except TookTooLong:
+            got = f"nothing within {SECONDS_TO_CLOSE} seconds"
+            self.note("close", got, "an end, or no run could end")
+            raise _Broken from None
 
     # Asking ---------------------------------------------------------------------------
 
@@ -163,7 +180,7 @@ class Checker:
         for key in SIZES:
             if not _is_size(info.get(key)):
                 got = (
-                    _quote({key: info[key]})
+                    quote({key: info[key]})
                     if key in info
                     else f"a dict without {key!r}"
                 )
@@ -205,7 +222,7 @@ class Checker:
         self.observe(" (when the episode has ended)")
         if not terminated:
             self.note_all([endless(limit)])
-        elif t + 1 == limit and "episode_limit" not in info:
+        elif t + 1 == limit and not {"episode_limit", OUT_OF_TIME} & set(info):
             got = f"no info['episode_limit'] at the last of {limit} steps"
             expected = "True there if time, not the game, has ended the episode"
             self.note("step", got, expected, is_error=False)
@@ -253,7 +270,7 @@ def insist(env, name):
         checker.sizes()
         checker.episode()
     with suppress(_Broken):
-        checker.call("close")
+        checker.close()
     for finding in checker.report.errors[:1]:
         raise ConfigError(f"env {name!r}: {finding} (more: wqmix check-env)")
 
@@ -282,10 +299,11 @@ def check(make, n_episodes=3, seconds=1.0):
             report.returns.append(sum(reward for reward, _, _ in trace))
             report.lengths.append(len(trace))
         _check_state(checker)
-        _check_seed(checker, make)
+        with global_generators.as_before():
+            _check_seed(checker, make)
         if not report.errors:
             report.steps_per_second = checker.speed(seconds)
-        checker.call("close")
+        checker.close()
     except _Broken:
         pass
     return report
@@ -302,17 +320,26 @@ def _made(checker, make):
 
 
 def _check_seed(checker, make):
-    """Made twice, the same first episode."""
-    episodes = []
-    for _ in range(2):
-        twin = Checker(make())
+    """Made twice, the same first episode, and no generator but one's own seeded."""
+    episodes, probes = [], [global_generators.Probe(seed) for seed in (1, 2)]
+    for probe in probes:
+        twin = Checker(probe.call("constructor", make))
         twin.sizes()
         episodes.append(twin.episode())
-        twin.call("close")
+        probe.call("reset", twin.call, "reset")
+        probe.call("step", twin._step, twin.observe("").argmax(axis=1), "")
+        twin.close()
     if episodes[0] != episodes[1]:
         got = "another episode for the same seed and the same actions"
         expected = "the same one: else no run can be repeated"
         checker.note("reset, step", got, expected, is_error=False)
+    for method, whose in global_generators.seeded(*probes):
+        got = f"{whose} global generator, seeded"
+        expected = (
+            f"a generator of its own: whoever draws from {whose}, as exploration and "
+            "the replay buffer of many hosts do, would draw the same again and again"
+        )
+        checker.note(method, got, expected, is_error=False)
 
 
 def _check_state(checker):
@@ -330,17 +357,8 @@ def _check_state(checker):
         checker.note("state_dict", got, "all that the next episodes depend on")
 
 
-def _quote(value):
-    text = " ".join(repr(value).split())
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 2] + " …"
-
-
 def _is_size(value):
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
-
-
-def _is_single(value):
-    return isinstance(value, np.ndarray) and value.ndim == 0
 
 
 def _shape(array):

@@ -1,13 +1,18 @@
 """A user's own environment, found by the name of its class."""
 
 import importlib
-import inspect
 import os
-import sys
 
 from ..errors import ConfigError, raised, unknown
-from ..utils.foreign import does_not_import, is_file_spec, load_class, pymarl_names
+from ..utils.foreign import (
+    does_not_import,
+    is_file_spec,
+    load_class,
+    look_here,
+    pymarl_names,
+)
 from .contract import METHODS
+from .outcomes import takes
 
 
 def custom(entry_point, options, seed):
@@ -46,8 +51,7 @@ def find(entry_point):
             f"env_args.entry_point is {entry_point!r}: package.module:Class or "
             "path/to/file.py:Class is needed"
         )
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # as `python -m` does, for the command `wqmix` too
+    look_here()
     try:
         with pymarl_names():
             module = importlib.import_module(module_name)
@@ -62,13 +66,3 @@ def find(entry_point):
         classes = [key for key, value in vars(module).items() if callable(value)]
         raise unknown(f"class in {module_name}", name, classes)
     return getattr(module, name)
-
-
-def takes(factory, name):
-    """Whether a keyword argument can be handed to `factory`."""
-    try:
-        parameters = inspect.signature(factory).parameters
-    except (TypeError, ValueError):
-        return False
-    kinds = [parameter.kind for parameter in parameters.values()]
-    return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds

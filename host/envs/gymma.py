@@ -1,12 +1,15 @@
 """Any multi-agent environment that is registered with gymnasium, by EPyMARL's keys."""
 
+import copy
 import difflib
+from collections.abc import Mapping
 from functools import partial
 
 from ..errors import ConfigError
+from . import outcomes
 from .checks import whole
 from .packages import build, load
-from .spaces import SpacesEnv, check_reward_settings, team_reward
+from .spaces import SpacesEnv, check_reward_settings
 
 # Packages that register environments, and the extra that installs each.
 EXTRAS = {"lbforaging": "lbf", "rware": "rware"}
@@ -17,7 +20,7 @@ class GymmaEnv(SpacesEnv):
     """`gymnasium.make(key)`, where both spaces are a Tuple, an entry for each agent.
 
     Action masks are taken from `info["action_mask"]`, one for each agent, or from the
-    environment's own `get_avail_actions()`.
+    environment's own `get_avail_actions()`; the state from its own `get_state()`.
 
     Args:
         key: `id`, or `package:id` where the package registers it when imported.
@@ -50,27 +53,45 @@ class GymmaEnv(SpacesEnv):
             )
         self._scalarisation = reward_scalarisation
         self._env = _make(key, options)
-        unwrapped = self._env.unwrapped
-        self._own_masks = getattr(unwrapped, "get_avail_actions", None)
+        self._own_masks = _own(self._env, "get_avail_actions")
         obs_spaces, action_spaces = _of_agents(key, self._env)
         limit = whole("time_limit", time_limit, 1)
-        super().__init__(obs_spaces, action_spaces, limit, seed)
+        self._agents = range(len(action_spaces))
+        self._ends = outcomes.Ends(self._agents)
+        own_state = _own(self._env, "get_state")
+        super().__init__(obs_spaces, action_spaces, limit, seed, own_state)
 
     def _begin(self, seed):
         observations, info = self._env.reset(seed=seed)
+        self._ends.begin()
         return observations, self._masks(info)
 
     def _play(self, actions):
         observations, rewards, ended, truncated, info = self._env.step(actions)
-        if hasattr(rewards, "__len__"):
-            rewards = team_reward(rewards, self._scalarisation)
-        ended, truncated = _all(ended), _all(truncated)
-        return observations, self._masks(info), rewards, ended, truncated, info
+        reward = outcomes.team_reward(rewards, self._agents, self._scalarisation)
+        ended, truncated = self._ends.take(ended, truncated)
+        own = info if self._infos_of_agents(info) is None else {}
+        return observations, self._masks(info), reward, ended, truncated, own
 
     def _masks(self, info):
-        if "action_mask" in info:
-            return info["action_mask"]
-        return None if self._own_masks is None else self._own_masks()
+        infos = self._infos_of_agents(info)
+        if infos is not None:
+            masks = [own.get("action_mask") for own in infos]
+        else:
+            masks = info.get("action_mask")
+        if masks is None or all(mask is None for mask in masks):
+            return None if self._own_masks is None else self._own_masks()
+        return masks
+
+    def _infos_of_agents(self, info):
+        """A list of each agent's info; None where there is one for all."""
+        each = info.values() if isinstance(info, Mapping) else info
+        are_all = len(each) == len(self._agents)
+        if isinstance(info, Mapping) and not (
+            are_all and all(isinstance(own, Mapping) for own in each)
+        ):
+            return None
+        return list(each)
 
     def render(self):
         return self._env.render()
@@ -93,9 +114,49 @@ def _make(key, options):
         hint = "" if colon else "; write package:id for a package's own"
         reason = _not_registered(gymnasium, name)
         raise ConfigError(f"env_args.key {key!r}: {reason}{hint}")
+    spec = copy.copy(gymnasium.registry[name])
+    spec.entry_point = _creator(gymnasium, spec.entry_point)
     # Its checker knows only environments for one agent.
-    make = partial(gymnasium.make, name, disable_env_checker=True)
+    make = partial(gymnasium.make, spec, disable_env_checker=True)
     return build(make, options)
+
+
+def _creator(gymnasium, entry_point):
+    """What makes the environment, in one API whichever it speaks.
+
+    Below the wrappers of gymnasium's own, which know only the one of today.
+    """
+
+    class Reader(gymnasium.Wrapper):
+        spec = property(lambda self: self.env.spec)  # so that it's none of the spec's
+
+        def reset(self, *, seed=None, options=None):
+            # For those whose own reset takes no seed, and draw from `np_random`.
+            gymnasium.Env.reset(self.unwrapped, seed=seed)
+            return outcomes.start(self.env, seed)
+
+        def step(self, actions):
+            return outcomes.of_step(self.env.step(actions))
+
+    create = entry_point
+    if isinstance(entry_point, str):
+        create = gymnasium.envs.registration.load_env_creator(entry_point)
+
+    def creator(**options):
+        env = create(**options)
+        return Reader(env) if isinstance(env, gymnasium.Env) else env
+
+    if hasattr(create, "metadata"):  # by which `make` knows how it renders
+        creator.metadata = create.metadata
+    return creator
+
+
+def _own(env, name):
+    """What the environment itself, or a wrapper of its own, has under a name."""
+    try:
+        return env.get_wrapper_attr(name)
+    except AttributeError:
+        return None
 
 
 def _not_registered(gymnasium, name):
@@ -114,7 +175,3 @@ def _of_agents(key, env):
                 f"{type(space).__name__}, not a Tuple with a space for each agent"
             )
     return both
-
-
-def _all(flags):
-    return all(flags) if hasattr(flags, "__len__") else bool(flags)

@@ -9,6 +9,7 @@ import numpy as np
 from ...config.extras import command
 from ...config.names import nearest
 from ..errors import ConfigError
+from ..utils.foreign import look_here
 from .checks import seed_of
 
 
@@ -30,10 +31,13 @@ def _without_output():
 def load(module, env, extra, known=()):
     """Import `module`, which the extra `extra` of this package installs.
 
+    Or one of the user's own, in the current folder.
+
     Raises:
         ConfigError: it is not installed, or does not import; names the extra or, where
             that is None, the nearest of the `known` modules.
     """
+    look_here()
     try:
         with _without_output():
             return importlib.import_module(module)

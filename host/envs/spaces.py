@@ -1,11 +1,11 @@
 """Environments whose agents have gymnasium spaces: what gymma and PettingZoo share."""
 
-import numbers
-
 import numpy as np
 
-from ..errors import ConfigError, EnvError
+from ..errors import ConfigError, EnvError, quote
+from .contract import as_array
 from .multiagentenv import MultiAgentEnv
+from .outcomes import by_agent, numbers_in
 from .packages import EpisodeSeeds
 
 
@@ -41,7 +41,8 @@ class SpacesEnv(MultiAgentEnv):
     Observations are flattened (one-hot where the space is discrete) and padded with
     zeros. An agent that has fewer actions than others has the missing ones marked
     unavailable. One that is gone observes zeros and can only take action 0. The state
-    is all observations, one after the other, unless a subclass says otherwise.
+    is the environment's own, where it gives numbers; else all observations, one after
+    the other.
 
     A subclass gives `_begin` and `_play`.
 
@@ -49,9 +50,12 @@ class SpacesEnv(MultiAgentEnv):
         observation_spaces, action_spaces: one for each agent.
         episode_limit: after so many steps an episode ends, for reasons of time.
         seed: of the episodes' seeds.
+        own_state: the environment's function that returns the state; None: it has none.
     """
 
-    def __init__(self, observation_spaces, action_spaces, episode_limit, seed):
+    def __init__(
+        self, observation_spaces, action_spaces, episode_limit, seed, own_state=None
+    ):
         from gymnasium.spaces import flatdim, flatten
 
         self._flatten, self._spaces = flatten, list(observation_spaces)
@@ -64,6 +68,18 @@ class SpacesEnv(MultiAgentEnv):
         self._own_actions = (np.arange(self.n_actions) < counts).astype(np.uint8)
         self._avail = self._own_actions.copy()
         self._seeds, self._t = EpisodeSeeds(seed), 0
+        self._own_state, self._n_state = None, self._obs.size
+        if own_state is not None:
+            self._begin(self._seeds.seed)
+            self._take_state_of(own_state)
+
+    def _take_state_of(self, own_state):
+        try:
+            state = as_array(own_state())
+        except (NotImplementedError, AttributeError):
+            return
+        if state is not None:
+            self._own_state, self._n_state = own_state, state.size
 
     def _begin(self, seed):
         """Start the episode of a seed; returns observations and masks by agent.
@@ -92,28 +108,40 @@ class SpacesEnv(MultiAgentEnv):
         self._see(observations, masks)
         self._t += 1
         out_of_time = bool(truncated) or self._t >= self.episode_limit
-        told = {
-            key: float(value)
-            for key, value in info.items()
-            if isinstance(value, (numbers.Real, np.bool_))
-        }
+        told = numbers_in(info)
         told["episode_limit"] = out_of_time and not terminated
         return float(reward), bool(terminated) or out_of_time, told
 
     def _see(self, observations, masks):
         self._obs[:] = 0
         self._avail[:] = self._own_actions
-        for agent, observation in enumerate(observations):
-            if observation is None:
+        agents = range(self.n_agents)
+        masks = [None] * self.n_agents if masks is None else masks
+        masks = by_agent(masks, agents, "action masks")
+        for agent, seen in enumerate(by_agent(observations, agents, "observations")):
+            if seen is None:
                 self._avail[agent] = np.arange(self.n_actions) == 0
                 continue
-            flat = self._flatten(self._spaces[agent], observation)
-            _insist(flat, f"agent {agent}'s observation", self._sizes[agent])
-            self._obs[agent, : len(flat)] = flat
-            if masks is not None and masks[agent] is not None:
-                mask = np.ravel(masks[agent])
-                _insist(mask, f"agent {agent}'s mask", self._actions[agent].count)
-                self._avail[agent, : len(mask)] = mask
+            self._see_one(agent, seen)
+            if masks[agent] is not None:
+                count = self._actions[agent].count
+                self._avail[agent, :count] = _mask_of(agent, masks[agent], count)
+
+    def _see_one(self, agent, observation):
+        space, size = self._spaces[agent], self._sizes[agent]
+        try:
+            flat = np.asarray(self._flatten(space, observation), dtype=np.float32)
+        except Exception as error:  # whatever a space makes of what is none of its
+            raise EnvError(
+                f"agent {agent}'s observation {quote(observation)} is none of its "
+                f"space {space}"
+            ) from error
+        if len(flat) != size:
+            raise EnvError(
+                f"agent {agent}'s observation has {len(flat)} numbers; its space has "
+                f"{size}"
+            )
+        self._obs[agent, :size] = flat
 
     def get_obs(self):
         return list(self._obs.copy())
@@ -125,10 +153,12 @@ class SpacesEnv(MultiAgentEnv):
         return self._obs.shape[1]
 
     def get_state(self):
-        return self._obs.ravel().copy()
+        if self._own_state is None:
+            return self._obs.ravel().copy()
+        return np.array(self._own_state(), dtype=np.float32).ravel()
 
     def get_state_size(self):
-        return self._obs.size
+        return self._n_state
 
     def get_avail_actions(self):
         return self._avail.tolist()
@@ -149,15 +179,16 @@ class SpacesEnv(MultiAgentEnv):
         self._seeds.load_state_dict(state)
 
 
-def _insist(array, what, size):
-    if len(array) != size:
-        raise EnvError(f"{what} has {len(array)} numbers; its space has {size}")
-
-
-def team_reward(rewards, scalarisation):
-    """One number of the agents' rewards: their `sum` or `mean`."""
-    total = float(sum(rewards))
-    return total if scalarisation == "sum" else total / len(rewards)
+def _mask_of(agent, mask, count):
+    """An agent's mask over its `count` actions; zeros beyond these are cut off."""
+    mask = np.ravel(mask)
+    if len(mask) < count or mask[count:].any():
+        raise EnvError(
+            f"agent {agent}'s mask has {len(mask)} numbers; its space has {count}"
+        )
+    if not ((mask == 0) | (mask == 1)).all():
+        raise EnvError(f"agent {agent}'s mask is {quote(mask)}; 0 or 1 is needed")
+    return mask[:count]
 
 
 def check_reward_settings(common_reward, scalarisation):

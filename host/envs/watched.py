@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..errors import EnvError, raised
+from ..utils.patience import SECONDS_TO_CLOSE, TookTooLong, at_most
 from . import contract
+from .outcomes import OUT_OF_TIME, is_out_of_time
 
 
 def watched(make, name, **env_args):
@@ -20,14 +22,20 @@ class Watched:
 
     def __init__(self, env, name):
         self._env, self._name, self._t = env, name, 0
-        info = self._call("get_env_info")
-        n_agents, self._limit = info["n_agents"], info["episode_limit"]
+        info = self.get_env_info()
+        self.n_agents = n_agents = info["n_agents"]
+        self.episode_limit = info["episode_limit"]
         self._obs = (n_agents, info["obs_shape"]), "(n_agents, obs_shape)"
         self._state = (info["state_shape"],), "(state_shape,)"
         self._masks, self._last_masks = (n_agents, info["n_actions"]), None
 
     def __getattr__(self, name):
         return getattr(self._env, name)
+
+    def get_env_info(self):
+        info = self._call("get_env_info")
+        # numpy's integers, too, are no more than that from here on.
+        return {**info, **{key: int(info[key]) for key in contract.SIZES}}
 
     def reset(self):
         self._t = 0
@@ -36,10 +44,21 @@ class Watched:
     def step(self, actions):
         result = self._call("step", actions)
         self._refuse(contract.wrong_outcome(result))
+        reward, terminated, info = result
         self._t += 1
-        if self._t >= self._limit and not result[1]:
-            self._refuse([contract.endless(self._limit)])
-        return result
+        if self._t >= self.episode_limit and not terminated:
+            self._refuse([contract.endless(self.episode_limit)])
+        info = {**info, "episode_limit": is_out_of_time(info)}
+        info.pop(OUT_OF_TIME, None)  # said already
+        return float(reward), bool(terminated), info
+
+    def close(self):
+        try:
+            with at_most(SECONDS_TO_CLOSE):
+                self._call("close")
+        except TookTooLong:
+            told = f"close has not returned after {SECONDS_TO_CLOSE} seconds"
+            raise EnvError(f"env {self._name!r}: {told}") from None
 
     def get_obs(self):
         return self._numbers("get_obs", *self._obs)

@@ -2,15 +2,15 @@
 
 import difflib
 import importlib
+import os
 import pkgutil
 import re
 
-import numpy as np
-
 from ..errors import ConfigError
+from . import outcomes
 from .checks import whole
 from .packages import build, load
-from .spaces import SpacesEnv, check_reward_settings, team_reward
+from .spaces import SpacesEnv, check_reward_settings
 
 _VERSION = re.compile(r"_v\d+$")
 _N_OFFERED = 3
@@ -45,40 +45,38 @@ class ParallelEnv(SpacesEnv):
         obs_spaces = [self._env.observation_space(agent) for agent in self._agents]
         action_spaces = [self._env.action_space(agent) for agent in self._agents]
         obs_spaces = [_without_mask(space) for space in obs_spaces]
-        super().__init__(obs_spaces, action_spaces, limit, seed)
-        self._env.reset(seed=self._seeds.seed)
-        try:
-            self._n_state = int(np.size(self._env.state()))
-        except (NotImplementedError, AttributeError):
-            self._n_state = None
+        self._ends = outcomes.Ends(self._agents)
+        own_state = getattr(self._env, "state", None)
+        super().__init__(obs_spaces, action_spaces, limit, seed, own_state)
 
     def _begin(self, seed):
-        observations, infos = self._env.reset(seed=seed)
-        return self._by_agent(observations, infos)
+        observations, infos = outcomes.start(self._env, seed)
+        self._ends.begin(self._listed())
+        return self._seen(observations, infos)
 
     def _play(self, actions):
-        chosen = dict(zip(self._agents, actions))
-        alive = {agent: chosen[agent] for agent in self._env.agents}
-        observations, rewards, ended, truncated, infos = self._env.step(alive)
-        observations, masks = self._by_agent(observations, infos)
-        rewards = [rewards.get(agent, 0.0) for agent in self._agents]
-        reward = team_reward(rewards, self._scalarisation)
-        over = not self._env.agents
-        by_time = over and any(truncated.values()) and not all(ended.values())
-        return observations, masks, reward, over and not by_time, by_time, {}
+        pairs = zip(self._agents, actions, self._ends.alive)
+        acting = {agent: action for agent, action, is_alive in pairs if is_alive}
+        step = outcomes.of_step(self._env.step(acting))
+        observations, rewards, ended, truncated, infos = step
+        reward = outcomes.team_reward(rewards, self._agents, self._scalarisation)
+        ended, truncated = self._ends.take(ended, truncated, self._listed())
+        return *self._seen(observations, infos), reward, ended, truncated, {}
 
-    def _by_agent(self, observations, infos):
-        """Observations and masks; None for agents that are gone while others play on.
+    def _listed(self):
+        return getattr(self._env, "agents", None)
+
+    def _seen(self, observations, infos):
+        """Observations and masks; None for agents that are gone.
 
         When all end at once, they may be out of time: what they see then still counts.
         """
-        gone = set(self._agents).difference(self._env.agents or self._agents)
+        observations = _each(observations, self._agents, "observations")
+        infos = _each(infos, self._agents, "infos")
         seen, masks = [], []
-        for agent in self._agents:
-            observation, info = observations.get(agent), infos.get(agent) or {}
-            if agent in gone:
-                observation = None
-            mask = info.get("action_mask")
+        for i, present in enumerate(self._ends.present):
+            observation = observations[i] if present else None
+            mask = (infos[i] or {}).get("action_mask")
             if isinstance(observation, dict) and "action_mask" in observation:
                 mask = observation["action_mask"]
                 rest = {k: v for k, v in observation.items() if k != "action_mask"}
@@ -86,14 +84,6 @@ class ParallelEnv(SpacesEnv):
             seen.append(observation)
             masks.append(mask)
         return seen, masks
-
-    def get_state(self):
-        if self._n_state is None:
-            return super().get_state()
-        return np.asarray(self._env.state(), dtype=np.float32).ravel()
-
-    def get_state_size(self):
-        return super().get_state_size() if self._n_state is None else self._n_state
 
     def render(self):
         return self._env.render()
@@ -119,24 +109,28 @@ def mpe(key, time_limit, options, **env_args):
 def _find(key):
     """The module named `key`, which must have `parallel_env`."""
     load("pettingzoo", "pettingzoo", "pettingzoo")
-    if not isinstance(key, str) or not re.fullmatch(r"\w+(\.\w+)+", key):
-        raise ConfigError(
-            f"env_args.key is {key!r}: a module is needed, such as "
-            "mpe2.simple_spread_v3 or pettingzoo.butterfly.cooperative_pong_v6"
-        )
+    needed = ConfigError(
+        f"env_args.key is {key!r}: a module is needed, such as mpe2.simple_spread_v3, "
+        f"pettingzoo.butterfly.cooperative_pong_v6, or one of your own in {os.getcwd()}"
+    )
+    if not isinstance(key, str) or not re.fullmatch(r"\w+(\.\w+)*", key):
+        raise needed
     folder, _, name = key.rpartition(".")
-    parent = load(folder, "pettingzoo", "pettingzoo")
+    parent = load(folder, "pettingzoo", "pettingzoo") if folder else None
     try:
         module = importlib.import_module(key)
     except ModuleNotFoundError as error:
+        if error.name == key and parent is None:
+            raise needed from None
         if error.name == key:
             raise ConfigError(
                 f"env_args.key {key!r}: {folder} has no {name!r}; "
                 f"{_nearest(name, _modules(parent))}"
             ) from None
+        extra = f", such as 'pettingzoo[{folder.rpartition('.')[2]}]'" if folder else ""
         raise ConfigError(
             f"env_args.key {key!r} needs {error.name}: install what its package asks "
-            f"for, such as 'pettingzoo[{folder.rpartition('.')[2]}]'"
+            f"for{extra}"
         ) from None
     if not hasattr(module, "parallel_env"):
         raise ConfigError(
@@ -147,12 +141,20 @@ def _find(key):
 
 
 def _modules(package):
-    return [name for _, name, _ in pkgutil.iter_modules(package.__path__)]
+    path = getattr(package, "__path__", [])  # a plain module has none
+    return [name for _, name, _ in pkgutil.iter_modules(path)]
 
 
 def _nearest(name, names):
     near = difflib.get_close_matches(str(name), names, n=_N_OFFERED, cutoff=0.4)
-    return f"the nearest are {', '.join(near or sorted(names))}"
+    return f"the nearest are {', '.join(near or sorted(names)) or 'none'}"
+
+
+def _each(values, agents, what):
+    """A list for each agent; other entries of a dict (`__common__`) are left out."""
+    if isinstance(values, dict):
+        return [values.get(agent) for agent in agents]
+    return outcomes.by_agent(values, agents, what)
 
 
 def _without_mask(space):

@@ -1,12 +1,16 @@
 """What every runner does: count steps, gather statistics, log them."""
 
 import math
-import numbers
 from functools import partial
 
 import numpy as np
 
 from ..components.episode_buffer import EpisodeBatch
+from ..envs.outcomes import numbers_in
+
+# What runners and learners log as `<name>_mean`, or count: an environment's number of
+# such a name is logged as `env_<name>_mean`, and so is one that would look like a test's.
+OURS = {"ep_length", "n_episodes", "q_star", "q_taken", "return", "target"}
 
 
 class Runner:
@@ -90,9 +94,8 @@ class Runner:
         if not test_mode:
             self.t_env += sum(lengths)
         for info in infos:
-            for key, value in info.items():
-                if isinstance(value, (numbers.Real, np.bool_)):
-                    stats[key] = stats.get(key, 0) + float(value)
+            for key, value in under_own_names(numbers_in(info)).items():
+                stats[key] = stats.get(key, 0) + value
         stats["n_episodes"] = stats.get("n_episodes", 0) + len(returns)
         stats["ep_length"] = stats.get("ep_length", 0) + sum(lengths)
         all_returns.extend(returns)
@@ -115,6 +118,18 @@ class Runner:
                 self.logger.log_stat(f"{prefix}{key}_mean", mean, self.t_env)
         returns.clear()
         stats.clear()
+
+
+def under_own_names(info):
+    """An environment's numbers, under names that neither runner nor learner logs."""
+    return {_own_name(str(key), info): value for key, value in info.items()}
+
+
+def _own_name(key, info):
+    name = key
+    while name in OURS or name.startswith("test_") or (name != key and name in info):
+        name = f"env_{name}"
+    return name
 
 
 def _floats(values):

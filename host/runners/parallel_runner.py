@@ -7,6 +7,7 @@ import torch as th
 
 from ..envs import maker
 from ..envs.multiagentenv import state_of
+from ..envs.outcomes import numbers_in
 from .base import Runner
 from .worker import Limits, Team, until_whole
 
@@ -129,7 +130,8 @@ class _Player:
 
     def step(self, actions):
         reward, terminated, info = self.env.step(actions)
-        outcome = {"reward": reward, "terminated": terminated, "info": info}
+        told = numbers_in(info)  # nothing else is logged, and some of it can't be sent
+        outcome = {"reward": reward, "terminated": terminated, "info": told}
         return {**outcome, **self._observe()}
 
     def _observe(self):

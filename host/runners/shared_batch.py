@@ -6,6 +6,7 @@ import numpy as np
 
 from ..envs import maker
 from ..envs.multiagentenv import BatchEnv, state_of
+from ..envs.outcomes import numbers_in
 from .worker import Team, worker_context
 
 
@@ -59,12 +60,13 @@ class SharedBatch(BatchEnv):
         self._arrays["reward"][self._over] = 0
         infos = self.team.ask(running, "step")
         self._over |= self._arrays["terminated"]
-        keys = {"episode_limit"}.union(*infos)
-        info = {key: np.zeros(self.n_copies) for key in keys}
+        # None: this copy says nothing of it, which is not the same as 0.
+        info = {key: np.full(self.n_copies, None) for key in set().union(*infos)}
         for copy, own_info in zip(running, infos):
             for key, value in own_info.items():
                 info[key][copy] = value
-        info["episode_limit"] = info["episode_limit"].astype(bool)
+        limits = info.get("episode_limit", np.zeros(self.n_copies))
+        info["episode_limit"] = limits.astype(bool)
         return self._arrays["reward"].copy(), self._over.copy(), info
 
     def get_obs(self):
@@ -120,7 +122,7 @@ class _Player:
         reward, terminated, info = self.env.step(self.own["actions"].copy())
         self.reward[:], self.terminated[:] = reward, terminated
         self._observe()
-        return info
+        return numbers_in(info)
 
     def _observe(self):
         self.own["obs"][:] = self.env.get_obs()

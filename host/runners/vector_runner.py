@@ -4,6 +4,7 @@ import numpy as np
 import torch as th
 
 from ..envs import BATCH_REGISTRY
+from ..envs.outcomes import numbers_in
 from .base import Runner
 from .shared_batch import SharedBatch
 from .worker import Limits, until_whole
@@ -85,7 +86,8 @@ class VectorRunner(Runner):
             lengths[acting] = t
             returns += reward
             for copy in np.flatnonzero(acting & over):
-                infos[copy] = {key: value[copy].item() for key, value in info.items()}
+                own = {key: value[copy] for key, value in info.items()}
+                infos[copy] = numbers_in(own)
             running = acting & ~over
         self._finish(returns.tolist(), lengths.tolist(), infos, test_mode)
         return batch

@@ -1,7 +1,8 @@
 """Learners and environments from files that were written for PyMARL.
 
 Such a file imports PyMARL's top-level modules (`from modules.mixers.qmix import
-QMixer`). While it is imported, and only then, these names mean this package's modules.
+QMixer`). While it is imported, and only then, these names mean this package's modules;
+except where the user has packages of such a name, as every fork of PyMARL does.
 """
 
 import importlib
@@ -46,23 +47,62 @@ class _HostFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__spec__ = module.__spec__.loader_state
 
 
+class _BelowHost(_HostFinder):
+    """The same, asked first, for what is inside of a module that is this package's.
+
+    Python's own finder would import it anew, under the alias.
+    """
+
+    def find_spec(self, fullname, path=None, target=None):
+        if not _is_host_s(fullname.rpartition(".")[0]):
+            return None
+        return super().find_spec(fullname, path, target)
+
+
 @contextmanager
-def pymarl_names():
-    """PyMARL's module names mean this host's modules inside the `with` block."""
+def pymarl_names(*folders):
+    """PyMARL's module names mean this host's modules inside the `with` block.
 
-    def drop_aliases():
-        names = [name for name in sys.modules if name.split(".")[0] in PYMARL_MODULES]
-        return {name: sys.modules.pop(name) for name in names}
-
-    finder = _HostFinder()
-    others = drop_aliases()
-    sys.meta_path.insert(0, finder)
+    Packages of the user's own come first, those in `folders` too; what they lack is
+    still found here.
+    """
+    folders = [folder for folder in folders if folder not in sys.path]
+    sys.path.extend(folders)
+    importlib.invalidate_caches()  # a folder may be as new as its last listing
+    others = [name for name in _pymarl_modules() if not _is_found(name.split(".")[0])]
+    others = {name: sys.modules.pop(name) for name in others}
+    finders = _BelowHost(), _HostFinder()
+    sys.meta_path.insert(0, finders[0])
+    sys.meta_path.append(finders[1])  # last: Python's own rules say what comes first
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
-        drop_aliases()
+        for finder in finders:
+            sys.meta_path.remove(finder)
+        for name in filter(_is_host_s, _pymarl_modules()):
+            del sys.modules[name]
         sys.modules.update(others)
+        for folder in folders:
+            sys.path.remove(folder)
+
+
+def _pymarl_modules():
+    return [name for name in sys.modules if name.split(".")[0] in PYMARL_MODULES]
+
+
+def _is_host_s(name):
+    module = sys.modules.get(name)
+    return getattr(module, "__name__", "").startswith(f"{_HOST}.")
+
+
+def _is_found(name):
+    return importlib.machinery.PathFinder.find_spec(name) is not None
+
+
+def look_here():
+    """The current folder is among Python's, as `python -m` has it."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 def is_file_spec(name):
@@ -91,7 +131,7 @@ def load_class(spec, kind="learner"):
     file_spec = importlib.util.spec_from_file_location(f"{_HOST}.foreign.{name}", path)
     module = importlib.util.module_from_spec(file_spec)
     try:
-        with pymarl_names():
+        with pymarl_names(os.getcwd(), os.path.dirname(os.path.abspath(path))):
             file_spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise does_not_import(f"{kind} file {path!r}", error) from error

@@ -11,7 +11,7 @@ from wqmix.host.learners.q_learner import QLearner
 from wqmix.host.modules import mixers
 from wqmix.host.utils.foreign import PYMARL_MODULES, is_file_spec, load_class
 
-FILE = Path(__file__).with_name("pymarl_style_learner.py")
+FILE = Path(__file__).parent / "written_for_pymarl" / "pymarl_style_learner.py"
 
 
 def snapshot():

@@ -174,7 +174,7 @@ def test_a_failing_worker(counting_game, capsys):
 
 
 def test_a_learner_file_written_for_pymarl():
-    path = Path(__file__).with_name("pymarl_style_learner.py")
+    path = Path(__file__).parent / "written_for_pymarl" / "pymarl_style_learner.py"
     metrics = run("t_max=30", f"learner={path}:CountingLearner")[1]
     # Updates begin with the fourth of 31 episodes of one step.
     assert metrics["n_updates"] == list(range(1, 29))
@@ -194,7 +194,7 @@ def test_code_that_ends_the_process(capsys):
 
 
 def test_updates_per_rollout():
-    path = Path(__file__).with_name("pymarl_style_learner.py")
+    path = Path(__file__).parent / "written_for_pymarl" / "pymarl_style_learner.py"
     settings = ["t_max=30", "training_iters=3", f"learner={path}:CountingLearner"]
     assert run(*settings)[1]["n_updates"][-1] == 3 * 28
 

@@ -1,0 +1,35 @@
+"""A limit to how long somebody else's code may take."""
+
+import signal
+import threading
+from contextlib import contextmanager
+
+SECONDS_TO_CLOSE = 30
+
+
+class TookTooLong(BaseException):
+    """No Exception: the code that hangs may catch those, and go on."""
+
+
+@contextmanager
+def at_most(seconds):
+    """TookTooLong in the `with` block if that takes longer.
+
+    Without a limit where there are no alarms: on Windows, and outside of the main
+    thread. Code that never returns to Python cannot be stopped either.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not hasattr(signal, "setitimer") or not is_main:
+        yield
+        return
+
+    def expire(number, frame):
+        raise TookTooLong
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
