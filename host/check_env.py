@@ -10,10 +10,12 @@ from ..config.reading import one_line
 from . import envs
 from .config import load_env_config
 from .envs import contract
+from .envs.custom import only_class
 from .errors import HostError
 
 _EPILOG = """\
 examples:
+  wqmix check-env my_game.py
   wqmix check-env my_game.py:MyGame
   wqmix check-env my_package.my_game:MyGame with env_args.options.size=7
   wqmix check-env gymma with env_args.key=rware:rware-tiny-2ag-v2
@@ -32,7 +34,9 @@ def main(argv=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "env", help="what --env-config takes, or module:Class, or path/to/file.py:Class"
+        "env",
+        help="what --env-config takes, or module:Class, or path/to/file.py:Class; "
+        "without :Class, where the file has one environment",
     )
     parser.add_argument("--episodes", type=int, default=3, help="to play (default 3)")
     parser.add_argument("--seed", type=int, default=0)
@@ -54,6 +58,8 @@ def main(argv=None):
 
 def _settings(env, words):
     """The registered name and the env_args that the command line means."""
+    if env.endswith(".py"):
+        env = f"{env}:{only_class(env)}"
     is_spec = ":" in env and not env.endswith((".yaml", ".yml"))
     updates = words[1:] if words[:1] == ["with"] else words
     if is_spec:

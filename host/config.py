@@ -94,6 +94,11 @@ def find_config(option, name):
     """The YAML file that `name` means: ours, or any path with or without ".yaml"."""
     if name in _names(option):  # and so no path that leads out of the folder
         return _folder(option) / f"{name}.yaml"
+    if name.endswith(".py") and option == "--env-config":
+        raise ConfigError(
+            f"{option} {reading.quoted(name)} is no YAML; an environment in a file: "
+            f"{option}=custom with env_args.entry_point={name}:ClassName"
+        )
     for path in (Path(reading.in_home(f"{name}.yaml")), Path(reading.in_home(name))):
         if os.path.isfile(path):
             return path

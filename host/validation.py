@@ -21,6 +21,7 @@ from .utils.checkpoints import (
     verify,
 )
 from .utils.foreign import is_file_spec, load_class
+from .utils.patience import TookTooLong, at_most
 
 _WHOLE = {  # key -> least value
     "batch_size": 1,
@@ -236,8 +237,13 @@ def _check_checkpoint(config):
 def _check_env(config):
     """Make the environment once: it knows best what its arguments may be."""
     name = config["env"]
+    limit = config["worker_timeout"]
     try:
-        env = envs.REGISTRY[name](**config["env_args"])
+        with at_most(limit):
+            env = envs.REGISTRY[name](**config["env_args"])
+    except TookTooLong:
+        waited = f"after {limit:g} seconds (worker_timeout)"
+        raise ConfigError(f"env {name!r} has not been made {waited}") from None
     except HostError:
         raise
     except (TypeError, ValueError) as error:
@@ -249,7 +255,11 @@ def _check_env(config):
     if config["save_replay"] and not records_replays(env):
         env.close()
         raise ConfigError(NO_REPLAY)
-    if envs.is_foreign(name):
-        contract.insist(env, name)
-    else:
-        env.close()
+    try:
+        with at_most(limit):
+            contract.insist(env, name) if envs.is_foreign(name) else env.close()
+    except TookTooLong:
+        raise ConfigError(
+            f"env {name!r}: nothing came back from one episode and close within "
+            f"{limit:g} seconds (worker_timeout)"
+        ) from None

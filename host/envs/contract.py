@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import ConfigError, EnvError, HostError, quote, raised
 from ..utils.patience import SECONDS_TO_CLOSE, TookTooLong, at_most
 from . import global_generators
-from .outcomes import OUT_OF_TIME, is_out_of_time, number
+from .outcomes import OUT_OF_TIME, number
 
 METHODS = ("reset step get_obs get_state get_avail_actions get_env_info close").split()
 SIZES = ("n_agents", "n_actions", "obs_shape", "state_shape", "episode_limit")

@@ -8,6 +8,7 @@ from ..utils.foreign import (
     does_not_import,
     is_file_spec,
     load_class,
+    load_file,
     look_here,
     pymarl_names,
 )
@@ -66,3 +67,25 @@ def find(entry_point):
         classes = [key for key, value in vars(module).items() if callable(value)]
         raise unknown(f"class in {module_name}", name, classes)
     return getattr(module, name)
+
+
+def only_class(path):
+    """The name of the environment's class in a file that has one.
+
+    Raises:
+        ConfigError: the file cannot be loaded, or has none or several.
+    """
+    module = load_file(path, "environment")
+    found = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+        if all(hasattr(value, method) for method in METHODS)
+    ]
+    if len(found) != 1:
+        names = ", ".join(found) or f"none with {', '.join(METHODS)}"
+        raise ConfigError(
+            f"{path}: which class is the environment? Write {path}:ClassName; "
+            f"in it: {names}"
+        )
+    return found[0]

@@ -205,7 +205,9 @@ def of_step(result):
         raise EnvError(f"{told}; expected: {_STEP}")
     infos = result[-1]
     if not _is_info(infos):
-        raise EnvError(f"infos: {quote(infos)}; a dict is needed, or one for each agent")
+        raise EnvError(
+            f"infos: {quote(infos)}; a dict is needed, or one for each agent"
+        )
     if count == 5:
         return result
     observations, rewards, done, _ = result

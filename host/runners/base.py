@@ -8,8 +8,8 @@ import numpy as np
 from ..components.episode_buffer import EpisodeBatch
 from ..envs.outcomes import numbers_in
 
-# What runners and learners log as `<name>_mean`, or count: an environment's number of
-# such a name is logged as `env_<name>_mean`, and so is one that would look like a test's.
+# What runners and learners log as `<name>_mean`, or count. An environment's number of
+# such a name is logged as `env_<name>_mean`; so is one that looks like a test's.
 OURS = {"ep_length", "n_episodes", "q_star", "q_taken", "return", "target"}
 
 

@@ -125,6 +125,19 @@ def load_class(spec, kind="learner"):
         ConfigError: no such file or class, or an import that this host cannot serve.
     """
     path, _, class_name = spec.rpartition(":")
+    module = load_file(path, kind)
+    if not hasattr(module, class_name):
+        classes = [name for name, a in vars(module).items() if isinstance(a, type)]
+        raise unknown(f"class in {path}", class_name, classes)
+    return getattr(module, class_name)
+
+
+def load_file(path, kind):
+    """The module that a user's file makes.
+
+    Raises:
+        ConfigError: no such file, or an import that this host cannot serve.
+    """
     if not os.path.isfile(path):
         raise ConfigError(f"{kind} file {path!r} does not exist")
     name = os.path.splitext(os.path.basename(path))[0]
@@ -135,7 +148,4 @@ def load_class(spec, kind="learner"):
             file_spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise does_not_import(f"{kind} file {path!r}", error) from error
-    if not hasattr(module, class_name):
-        classes = [name for name, a in vars(module).items() if isinstance(a, type)]
-        raise unknown(f"class in {path}", class_name, classes)
-    return getattr(module, class_name)
+    return module
