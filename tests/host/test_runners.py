@@ -15,7 +15,7 @@ from wqmix.host.errors import WorkerError
 from wqmix.host.runners import REGISTRY
 from wqmix.host.runners.worker import seeded
 
-from .doubles import MemoryLogger, make_args, make_batch, make_scheme
+from .doubles import CountingEnv, MemoryLogger, make_args, make_batch, make_scheme
 
 pytestmark = pytest.mark.usefixtures("counting")
 
@@ -276,3 +276,23 @@ def test_a_copy_that_acts_follows_before_each_rollout(name, make_runner):
                 q.copy_(p.add_(th.randn_like(p)))
     pairs = zip(learned.parameters(), other.mac.parameters())
     assert not all(th.equal(p, q) for p, q in pairs)  # not before the next rollout
+
+
+@pytest.mark.parametrize("runner", ["episode", "parallel", "vector"])
+def test_an_environment_s_info_stays_apart(make_runner, monkeypatch, runner):
+    """Its `return`, `n_episodes`, `ep_length`; and what is no number."""
+    own = {"return": 7, "n_episodes": 5, "ep_length": 9, "map": "x", "none": None}
+    own["call"] = lambda: 0  # not even to be sent
+
+    def step(self, actions, of_game=CountingEnv.step):
+        reward, over, info = of_game(self, actions)
+        return reward, over, {**info, **own}
+
+    monkeypatch.setattr(CountingEnv, "step", step)
+    made = make_runner(runner)
+    made.run()
+    stats = {key: value for (key, _), value in made.logger.stats.items()}
+    length = stats["ep_length_mean"]
+    assert stats["return_mean"] == length * (length + 1) / 2
+    assert stats["env_return_mean"] == 7 and stats["env_ep_length_mean"] == 9
+    assert stats["env_n_episodes_mean"] == 5 and "none_mean" not in stats
