@@ -287,8 +287,11 @@ def check(
     Raises:
         ConfigError: as the learner's settings and the host's adapter say.
     """
-    from ..learners import LEARNERS  # imports torch: only for a run of ours
+    from .. import weightings  # imports torch: only for a run of ours
+    from ..learners import LEARNERS
 
+    if weightings.is_file_spec(config.get("weighting")):
+        weightings.load(config["weighting"])
     check_names(config, [each for each in words if isinstance(each, str)])
     settings_class = LEARNERS[learner].settings_class
     settings_class.from_config(config, source=str(config.get("name")))

@@ -258,11 +258,6 @@ def build_optimiser(groups: Sequence[Any], host: HostSettings) -> FlatOptimiser:
     return FlatOptimiser(lambda flat: kind(flat, **options), groups)
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device had no memory left; torch before 1.13 has no class for it."""
-    return "out of memory" in str(error)
-
-
 def grad_norm(params: Iterable[nn.Parameter]) -> Tensor:
     """L2 norm over the gradients of all given parameters; zero where there are none."""
     params = list(params)

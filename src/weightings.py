@@ -9,14 +9,18 @@ Each takes `WeightingInputs` and returns weights [B, T, 1] in [0, 1]. To add one
         \"\"\"One line for `wqmix list`.\"\"\"
         return full_or_alpha(x.target > 0, x)
 
-after which `weighting: mine` selects it. An installed package needs no import by the
-user: its entry point `mine` in the group `wqmix.weightings` names such a function.
+after which `weighting: mine` selects it. `weighting: path/to/file.py:function`, on the
+command line or in a user's own YAML, needs no registration, and an installed package no
+import: its entry point `mine` in the group `wqmix.weightings` names such a function.
 
 `B` episodes, `T` transitions.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import traceback
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Callable, Dict, List, Optional, Set
@@ -24,7 +28,7 @@ from typing import Callable, Dict, List, Optional, Set
 import torch
 from torch import Tensor
 
-from .errors import ConfigError
+from .errors import ConfigError, WQMixError, is_out_of_memory, nearest
 
 ENTRY_POINTS = "wqmix.weightings"
 
@@ -64,6 +68,8 @@ Weighting = Callable[[WeightingInputs], Tensor]
 WEIGHTINGS: Dict[str, Weighting] = {}
 NEEDS: Dict[str, str] = {}  # weighting → the one of LEARNERS_OF that it needs
 ALPHA_MAY_BE_ZERO: Set[str] = set()
+ROUNDING = 1e-6
+_LOADED: Dict[str, Set[str]] = {}  # a user's file → the names that it registered
 LEARNERS_OF = {
     "is_optimal_joint": "Q̂*: use wqmix_learner (--config=cw_qmix)",
     "is_potentially_optimal": "a recogniser Q_r: use --config=pow_qmix",
@@ -114,6 +120,97 @@ def find(name: str) -> Weighting:
             ) from error
         WEIGHTINGS.setdefault(name, function)
     return WEIGHTINGS[name]
+
+
+def is_file_spec(name: object) -> bool:
+    """Whether a weighting is named as path/to/file.py:function, or a file without."""
+    is_text = isinstance(name, str)
+    return is_text and (name.rpartition(":")[0] or name).endswith(".py")
+
+
+def load(spec: str) -> None:
+    """Run a user's file; register what `path/to/file.py:function` names.
+
+    Only for what the user names: nothing that a checkpoint holds may come here. A file
+    that was loaded before is run again.
+
+    Raises:
+        ConfigError: no such file or function, or it cannot be imported.
+    """
+    path, _, name = spec.rpartition(":")
+    if not path or not name:
+        raise ConfigError(f"weighting={spec!r}: write path/to/file.py:function")
+    for each in _LOADED.pop(path, ()):
+        WEIGHTINGS.pop(each, None)
+    before, told = set(WEIGHTINGS), f"weighting={spec!r}"
+    if not os.path.isfile(path):
+        raise ConfigError(f"{told}: there is no such file")
+    stem = os.path.splitext(os.path.basename(path))[0]
+    found = importlib.util.spec_from_file_location(f"wqmix_weighting_{stem}", path)
+    module = importlib.util.module_from_spec(found)
+    try:
+        found.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{told} does not import: {_raised(error)}") from error
+    function = vars(module).get(name)
+    if not callable(function):
+        functions = [key for key, value in vars(module).items() if callable(value)]
+        raise ConfigError(f"{told}: no such function in it{nearest(name, functions)}")
+    for each in set(WEIGHTINGS) - before:  # the file may register it too
+        if WEIGHTINGS[each] is function:
+            NEEDS.update({spec: NEEDS[each]} if each in NEEDS else {})
+            ALPHA_MAY_BE_ZERO.update({spec} if each in ALPHA_MAY_BE_ZERO else ())
+    WEIGHTINGS[spec] = function
+    _LOADED[path] = set(WEIGHTINGS) - before
+
+
+def weigh(
+    name: str, function: Weighting, x: WeightingInputs, mask: Tensor, is_read: bool
+) -> Tensor:
+    """Return w(s, u) [B, T, 1]; a user's weighting is held to its contract.
+
+    Args:
+        name: of the weighting. `function`: the weighting.
+        x: what it sees.
+        mask: 1 at real transitions [B, T, 1].
+        is_read: whether to look at the values, which waits for the device.
+
+    Raises:
+        WQMixError: it raises, or returns anything but finite numbers [B, T, 1], within
+            [0, 1] at real transitions.
+    """
+    if name in OURS:
+        return function(x)
+    try:
+        weights = function(x)
+    except Exception as error:  # whatever a user's function raises
+        if isinstance(error, WQMixError) or is_out_of_memory(error):
+            raise
+        raise WQMixError(f"weighting {name!r} raised {_raised(error)}") from error
+    shape = tuple(x.target.shape)
+    told = f"weighting {name!r} returned"
+    if not isinstance(weights, Tensor) or tuple(weights.shape) != shape:
+        is_tensor = isinstance(weights, Tensor)
+        what = f"shape {tuple(weights.shape)}" if is_tensor else type(weights).__name__
+        raise WQMixError(f"{told} {what}; expected: a tensor [B, T, 1] = {shape}")
+    weights = weights.to(x.target.dtype)
+    if not is_read or not (x.q_tot + x.target).isfinite().all():
+        return weights
+    if not weights.isfinite().all():
+        raise WQMixError(f"{told} NaN or infinity; expected: finite numbers everywhere")
+    real = weights[mask > 0]
+    if real.numel() and not (real.min() >= 0 and real.max() <= 1 + ROUNDING):
+        interval = f"{real.min().item():g} to {real.max().item():g}"
+        raise WQMixError(f"{told} weights from {interval}; expected: within [0, 1]")
+    return weights
+
+
+def _raised(error: BaseException) -> str:
+    """An exception as one line, with where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())[:120]
+    where = f"{os.path.basename(place.filename)}, line {place.lineno}"
+    return f"{type(error).__name__}: {text} ({where})"
 
 
 def names() -> List[str]:
@@ -192,3 +289,6 @@ def potentially_optimal(x: WeightingInputs) -> Tensor:
 def greedy_only(x: WeightingInputs) -> Tensor:
     """1 where every agent took its greedy action: with α = 0, all or nothing."""
     return full_or_alpha(x.is_greedy_joint, x)
+
+
+OURS = frozenset(WEIGHTINGS)  # which keep the contract, as tests say

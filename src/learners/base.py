@@ -15,17 +15,22 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoints, targets
-from ..errors import ConfigError, NonFiniteError, OutOfMemoryError
+from ..errors import (
+    ConfigError,
+    NonFiniteError,
+    OutOfMemoryError,
+    is_out_of_memory,
+)
 from ..guard import FiniteGuard, Snapshot, Statistics, is_read_at_once
 from ..mixing import scale_mixer
-from ..optim import FlatOptimiser, build_optimiser, grad_norm, is_out_of_memory
+from ..optim import FlatOptimiser, build_optimiser, grad_norm
 from ..recurrence import full_precision
 from ..running_moments import RunningMoments
 from ..settings import HostSettings, LearnerSettings, TargetUpdate
 from ..slots import Slots, used_slots
 from ..target_networks import TargetNetworks
 from ..unroll import Unroll
-from ..weightings import WeightingInputs, find
+from ..weightings import WeightingInputs, find, weigh
 
 EVIDENCE_FIELDS = "state obs actions avail_actions reward terminated filled".split()
 DIVISIONS_BY_AGENTS = ("q_taken_mean", "target_mean")  # as the hosts' baselines log
@@ -145,7 +150,7 @@ class Learner:
         data, values, weights, td_error, losses = self._backward(
             batch, t_env, per_weight
         )
-        is_log_step = t_env - self.last_log_t >= self.args.learner_log_interval
+        is_log_step = self._is_log_step(t_env)
         stats = self._stats(data, values, weights, td_error) if is_log_step else {}
         norm = self.optimiser.clip_grad_norm(self.host.grad_norm_clip)
         terms = {"grad_norm": norm, **losses}
@@ -185,18 +190,21 @@ class Learner:
     def _weights(self, data: Transitions, values: Any, t_env: int) -> Tensor:
         """w(s, u) of the actions taken [B, T, 1]."""
         is_greedy = data.actions == values.greedy[:, :-1]
-        return self.weighting(
-            WeightingInputs(
-                q_tot=values.q_tot.detach(),
-                target=values.target,
-                greedy_value=values.greedy_value,
-                is_greedy_joint=is_greedy.all(dim=2),
-                alpha=self.settings.alpha_at(t_env),
-                temperature=self.settings.weighting_temperature,
-                t_env=t_env,
-                **self._judges(data, values),
-            )
+        x = WeightingInputs(
+            q_tot=values.q_tot.detach(),
+            target=values.target,
+            greedy_value=values.greedy_value,
+            is_greedy_joint=is_greedy.all(dim=2),
+            alpha=self.settings.alpha_at(t_env),
+            temperature=self.settings.weighting_temperature,
+            t_env=t_env,
+            **self._judges(data, values),
         )
+        is_read = is_read_at_once(x.target.device) or self._is_log_step(t_env)
+        return weigh(self.settings.weighting, self.weighting, x, data.mask, is_read)
+
+    def _is_log_step(self, t_env: int) -> bool:
+        return t_env - self.last_log_t >= self.args.learner_log_interval
 
     def _greedy(
         self, batch: Any, data: Transitions, q: Tensor, inputs: Tensor

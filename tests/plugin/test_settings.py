@@ -296,3 +296,19 @@ def test_sacred_reads_what_is_meant(
             "double_q=False",
         ]
     assert "double_q=false: read as double_q=False" in capfd.readouterr().err
+
+
+# A weighting of the user's ------------------------------------------------------------
+
+
+def test_a_weighting_named_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "mine.py"
+    file.write_text("def half(x):\n    return x.target * 0 + 0.5\n")
+    for spec in (f"{file}:half", "~/mine.py:half"):
+        config = loaded(f"weighting={spec}", method="cw_qmix")
+        assert config["weighting"] == f"{file}:half"
+    with pytest.raises(ConfigError, match="no such function in it"):
+        loaded(f"weighting={file}:hlf", method="cw_qmix")
