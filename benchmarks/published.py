@@ -171,6 +171,7 @@ def ours_arguments(
         weight_decay=0.0,
         grad_norm_clip=args.grad_norm_clip,
         gamma=args.gamma,
+        loss_factor=1.0,
         double_q=True,
         td_lambda=dialect.td_lambda,
         target_update=TargetUpdate("episodes", args.target_update_interval),

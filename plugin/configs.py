@@ -151,6 +151,8 @@ class ConfigFiles:
             values = inherited(path, self.read, partial(self._parent, "algs"))
         except reading.ReadingError as error:
             raise ConfigError(str(error)) from None
+        if "base_learner" in values:  # one of ours
+            values["base_learner"] = self._base_learner(path)
         if values.get("learner") in self.learners:
             values["learner"] = self.learners[values["learner"]]
         if self._is_own(path):
@@ -163,6 +165,15 @@ class ConfigFiles:
         for path, value in leaves(values):
             put_if_typed(layers, path, value)
         return {key: layers.values[key] for key in values}
+
+    def _base_learner(self, path: Path) -> Any:
+        """Return the host's own learner that an algorithm of ours is compared with."""
+        is_hosts = self.host.config_dir(self.root) in path.parents
+        if is_hosts and path.stem not in our_names():
+            return {**self.defaults(), **self.read(path)}.get("learner")
+        named = [self._parent("algs", name, path) for name in parents(self.read(path))]
+        found = [self._base_learner(each) for each in named]
+        return found[-1] if found else None
 
     def ours(self) -> List[str]:
         """Return the names of ours that can be resolved here."""

@@ -84,11 +84,13 @@ def _build(
     host: HostAdapter, name: str, mac: Any, scheme: Any, logger: Any, args: Any
 ) -> Any:
     from ..learners import LEARNERS
+    from . import parity  # imports torch
 
     check_scheme(host, scheme)
     check_agent(host, mac, scheme, args)
     ours = copy.copy(args)
-    ours.wqmix_host = host.host_settings(vars(args))
+    facts = host.host_settings(vars(args))
+    ours.wqmix_host = parity.settled(host, facts, mac, scheme, logger, args)
     learner = LEARNERS[name](mac, scheme, logger, ours)
     for method in GUARDED:
         setattr(learner, method, or_one_line(getattr(learner, method)))

@@ -275,6 +275,7 @@ class HostSettings:
             host's own QMIX is optimised (`optim_alpha` and `optim_eps`: RMSprop only).
         grad_norm_clip: largest L2 norm of the gradient over all parameters.
         gamma: discount γ.
+        loss_factor: of the whole loss, as in the host's (PyMARL2's is half the square).
         double_q: greedy actions from the online (True) or target utilities.
         td_lambda: λ of TD(λ) targets, None for one-step targets.
         target_update: see `TargetUpdate`.
@@ -292,6 +293,7 @@ class HostSettings:
     weight_decay: float
     grad_norm_clip: float
     gamma: float
+    loss_factor: float
     double_q: bool
     td_lambda: Optional[float]
     target_update: TargetUpdate

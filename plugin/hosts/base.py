@@ -56,6 +56,7 @@ class HostAdapter:
         steps_as_gymnasium: its runners take five values from an environment's `step`.
         passed_to_envs: settings of its own that it passes beside `env_args`.
         results_beside_main: it writes results beside the outermost frame's file.
+        loss_factor: of its QMIX loss.
         not_restored: what training that goes on from a checkpoint starts anew.
     """
 
@@ -74,6 +75,7 @@ class HostAdapter:
     steps_as_gymnasium = False
     passed_to_envs: Tuple[str, ...] = ()
     results_beside_main = False
+    loss_factor = 1.0
     not_restored = (
         "the replay buffer, the episode count, random numbers, logged statistics and "
         "the times of the next test, log and save (its step count, and so epsilon, is "
@@ -129,6 +131,7 @@ class HostAdapter:
             weight_decay=self.weight_decay(config),
             grad_norm_clip=self.number(config, "grad_norm_clip"),
             gamma=self.number(config, "gamma"),
+            loss_factor=self.loss_factor,
             double_q=self.flag(config, "double_q", True),
             td_lambda=self.td_lambda(config),
             target_update=self.target_update(config),

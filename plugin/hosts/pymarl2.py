@@ -37,6 +37,7 @@ class PyMARL2(HostAdapter):
     }
     replaced = {"envs.starcraft": ("pysc2", "smac")}
     optimizer = adam_or_rmsprop
+    loss_factor = 0.5  # of δ²
     weight_decay = adam_weight_decay
 
     def check(self, config: Config) -> None:

@@ -179,7 +179,7 @@ class Learner:
         values = self._values(batch, data, t_env)
         weights = self._weights(data, values, t_env)
         td_error = (values.q_tot - values.target) * data.mask
-        scale = _scale(data.mask, per_weight)
+        scale = self.host.loss_factor * _scale(data.mask, per_weight)
         losses = self._losses(values, weights, data.mask, td_error, scale)
 
         self.optimiser.zero_grad()

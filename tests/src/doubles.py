@@ -168,6 +168,7 @@ def make_args(**changes) -> SimpleNamespace:
         weight_decay=0.0,
         grad_norm_clip=10.0,
         gamma=0.9,
+        loss_factor=1.0,
         double_q=True,
         td_lambda=None,
         target_update=TargetUpdate("episodes", 200),
