@@ -17,6 +17,7 @@ import dataclasses
 import importlib
 import io
 import itertools
+import math
 import random
 from types import SimpleNamespace
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
@@ -52,7 +53,7 @@ QUIET.update(use_per=False, enable_parallel_computing=False, cpu_inference=False
 class Side(NamedTuple):
     """What one learner came to, update by update."""
 
-    params: List[Tensor]  # all parameters after each update, in one vector
+    params: List[List[Tensor]]  # all parameters after each update
     logged: List[Dict[str, float]]
     returned: Any
 
@@ -222,7 +223,7 @@ class Probe:
         found, returned = [], None
         for number, batch in zip(EPISODE_NUMBERS[:updates], self.batches):
             returned = learner.train(copy.deepcopy(batch), number * STEPS, number)
-            found.append(torch.cat([p.detach().flatten() for p in parameters]))
+            found.append([p.detach().clone() for p in parameters])
         return Side(found, logger.rounds, returned)
 
     # What differs ---------------------------------------------------------------------
@@ -245,22 +246,22 @@ class Probe:
     def difference(
         self, settings: HostSettings, stage: Optional[Stage] = None
     ) -> float:
-        """Return the largest difference of any parameter or logged number.
+        """Return the largest difference of parameters and logged numbers.
 
-        Numbers that are far from one count by their ratio. A stage looks at so many
+        Numbers above one count by their ratio. A stage looks at so many
         updates only, and perhaps at what is logged only.
         """
         stage = STAGES[-1] if stage is None else stage
-        mine = self.ours(settings, stage.updates)
-        pairs = list(zip(mine.params, self.theirs.params)) if stage.params else []
+        mine, found = self.ours(settings, stage.updates), []
+        if stage.params:
+            found += [gap(*pair) for pair in zip(mine.params, self.theirs.params)]
         for ours, theirs in zip(mine.logged, self.theirs.logged):
-            keys = [key for key in COMPARED if key in ours and key in theirs]
-            pairs += [(torch.tensor(ours[k]), torch.tensor(theirs[k])) for k in keys]
-        if not pairs:
-            return float("inf")
-        gaps = [((a - b).abs() / b.abs().clamp(min=1)).max() for a, b in pairs]
-        found = torch.stack(gaps).max().item()
-        return found if found == found else float("inf")
+            found += [
+                abs(ours[key] - theirs[key]) / max(1.0, abs(theirs[key]))
+                for key in COMPARED
+                if key in ours and key in theirs
+            ]
+        return max(found) if found and not any(map(math.isnan, found)) else math.inf
 
     def with_its_returns(self, settings: HostSettings) -> HostSettings:
         """Return the facts with what the host's `train` returns, if it is known."""
@@ -284,11 +285,22 @@ class Probe:
                     a, b = ours[key], theirs[key]
                     if not abs(a - b) <= TOLERANCE * max(1.0, abs(b)):
                         return f"{key} at update {number} is {b:.6g}, ours {a:.6g}"
-        for number, (a, b) in enumerate(zip(mine.params, self.theirs.params), 1):
-            if (a - b).abs().max() > TOLERANCE:
-                gap = (a - b).abs().max().item()
-                return f"parameters after update {number} differ by up to {gap:.2g}"
+        for number, pair in enumerate(zip(mine.params, self.theirs.params), 1):
+            if not gap(*pair) <= TOLERANCE:
+                return f"parameters after update {number} differ by {gap(*pair):.2g}"
         return "what they log differs"
+
+
+def gap(ours: List[Tensor], theirs: List[Tensor]) -> float:
+    """Return how far two sets of parameters are from each other.
+
+    The largest difference but for one in a thousand numbers: where a gradient is
+    almost zero, rounding decides which way Adam and RMSprop step. In no tensor may half differ.
+    """
+    gaps = [(a - b).abs() / b.abs().clamp(min=1) for a, b in zip(ours, theirs)]
+    each = torch.cat([x.flatten() for x in gaps])
+    most = each.kthvalue(math.ceil(0.999 * each.numel())).values
+    return max(most.item(), *(x.median().item() for x in gaps))
 
 
 class Logger:
@@ -338,9 +350,7 @@ def quiet(args: Any) -> SimpleNamespace:
 # Batches ------------------------------------------------------------------------------
 
 
-def made_up(
-    episode_batch: Any, scheme: Mapping[str, Any], args: Any, seed: int
-) -> Any:
+def made_up(episode_batch: Any, scheme: Mapping[str, Any], args: Any, seed: int) -> Any:
     """Make a batch of the host's: lengths, ends and unavailable actions of all kinds.
 
     Every other episode ends in a terminal state, after 1 to T steps; the others are cut
@@ -352,14 +362,16 @@ def made_up(
     sizes = {group: args.n_agents for group in groups}
     batch = episode_batch(fields, sizes, EPISODES, STEPS + 1, device="cpu")
     data, draw = batch.data.transition_data, torch.Generator().manual_seed(seed)
-    for key, x in data.items():
+    for x in data.values():
         if x.is_floating_point():
             x.copy_(torch.randn(x.shape, generator=draw))
     lengths = torch.randint(1, STEPS + 1, (EPISODES,), generator=draw)
     lengths[1::2] = STEPS
     slots = torch.arange(STEPS + 1)
     filled = slots <= lengths[:, None]  # [B, T+1]
-    is_end = (slots == lengths[:, None] - 1) & (torch.arange(EPISODES) % 2 == 0)[:, None]
+    is_end = (slots == lengths[:, None] - 1) & (torch.arange(EPISODES) % 2 == 0)[
+        :, None
+    ]
     set_to(data["filled"], filled[..., None])
     set_to(data["terminated"], is_end[..., None])
     available = torch.rand(data["avail_actions"].shape, generator=draw) < 0.7
@@ -457,7 +469,7 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage(of_the_loss, 1, params=False),
-    Stage(of_the_step, 2),
+    Stage(of_the_step, 1),
     Stage(of_the_targets, len(EPISODE_NUMBERS)),
 )
 
