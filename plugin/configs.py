@@ -203,7 +203,15 @@ class ConfigFiles:
             raise ConfigError(f"{heir.name} inherits {name!r}: a name is needed")
         raise ConfigError(
             f"{heir.name} inherits {name!r}, but {self.host.title} has no {path}"
-            f"{nearest(name, self.names(kind))}"
+            f"{nearest(name, self.names(kind))}{self._bases()}"
+        )
+
+    def _bases(self) -> str:
+        """Say how to inherit another of the host's own algorithms."""
+        folder = self.host.config_dir(self.root) / "algs"
+        own = {path.stem for path in folder.glob("*.yaml")}.difference(our_names())
+        return (
+            f"; --base NAME inherits another: {', '.join(sorted(own))}" if own else ""
         )
 
     def _host_parent(self, name: str) -> Path:

@@ -62,12 +62,15 @@ def module_target(name: str) -> Target:
     return Target(path, name)
 
 
-def detect(root: Path, forced: Optional[str] = None) -> HostAdapter:
-    """Return the adapter of the host in `root`.
+def detect(
+    root: Path, forced: Optional[str] = None, base: Optional[str] = None
+) -> HostAdapter:
+    """Return the adapter of the host in `root`, on the configuration `base` if given.
 
     Args:
         root: the host's source folder.
         forced: the name of an adapter to use without looking (`--host`).
+        base: the host's configuration that our algorithms inherit (`--base`).
 
     Raises:
         ConfigError: not a host, or two adapters match.
@@ -77,18 +80,18 @@ def detect(root: Path, forced: Optional[str] = None) -> HostAdapter:
             names = ", ".join(HOSTS)
             hint = nearest(forced, HOSTS)
             raise ConfigError(f"--host {forced}: not one of {names}{hint}")
-        return HOSTS[forced].at(root)
+        return HOSTS[forced].based_on(base).at(root)
     known = [host for name, host in HOSTS.items() if name != "generic"]
     matches = [host for host in known if not host.missing(root)]
     if len(matches) > 1:
         names = " and ".join(host.name for host in matches)
         raise ConfigError(f"{root} looks like {names}: say which with --host NAME")
     if matches:
-        return matches[0]
+        return matches[0].based_on(base)
     generic = HOSTS["generic"]
     if generic.missing(root):
         refuse_the_incomplete(root, [host for host in known if host.name != "embedded"])
-    return generic.at(root)
+    return generic.based_on(base).at(root)
 
 
 def refuse_the_incomplete(root: Path, known: List[HostAdapter]) -> None:

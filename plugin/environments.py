@@ -7,11 +7,13 @@ dialects. A game is entered under a name of its own, so that nothing is overwrit
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict, Sequence
 
 from .hosts import HostAdapter
+from .hosts.base import read_text
 from .imports import after_import
 from .notes import note
 
@@ -32,17 +34,35 @@ def for_host(settings: Dict[str, Any], passed: Sequence[str] = ()) -> Dict[str, 
     return {**settings, "env": PREFIX + name, "env_args": env_args}
 
 
-def register_on_import(host: HostAdapter, name: str) -> None:
+def register_on_import(host: HostAdapter, name: str, root: Path) -> None:
     """Enter a game into the host's `envs.REGISTRY` when the host imports it."""
-    enter = functools.partial(register_in, host=host, name=name)
+    as_gymnasium = steps_as_gymnasium(host, root)
+    enter = functools.partial(
+        register_in, host=host, name=name, as_gymnasium=as_gymnasium
+    )
     after_import(host.module("envs"), enter)
 
 
-def register_in(envs: ModuleType, host: HostAdapter, name: str) -> None:
+def steps_as_gymnasium(host: HostAdapter, root: Path) -> bool:
+    """Whether the host's runners take five values from `step`, not three.
+
+    Read off its episode runner (an older EPyMARL takes three); where that says neither,
+    what the adapter knows.
+    """
+    runner = root / "runners" / "episode_runner.py"
+    text = read_text(runner) if runner.is_file() else ""
+    taken = re.search(r"^[ \t]*([^=\n]+)=\s*self\.env\.step\(", text, re.MULTILINE)
+    values = taken.group(1).count(",") + 1 if taken else 0
+    return values == 5 if values in (3, 5) else host.steps_as_gymnasium
+
+
+def register_in(
+    envs: ModuleType, host: HostAdapter, name: str, as_gymnasium: bool
+) -> None:
     """Enter a game into an imported `envs` package."""
     note(f"env: {name}, wqmix's own, in {host.title}")
     envs.REGISTRY.setdefault(
-        PREFIX + name, functools.partial(HostEnv, name, host.steps_as_gymnasium)
+        PREFIX + name, functools.partial(HostEnv, name, as_gymnasium)
     )
 
 
@@ -61,8 +81,12 @@ class HostEnv:
         from ..host.envs import REGISTRY, default_env_args
 
         env_args = kwargs.get("env_args", kwargs)
-        not_its = set(NOT_THE_GAMES).difference(default_env_args(name))
+        not_its = [key for key in env_args if key not in default_env_args(name)]
+        strange = sorted(set(not_its).difference(NOT_THE_GAMES))
+        if strange:
+            note(f"{name} has no env_args {', '.join(strange)}: left out")
         env_args = {k: v for k, v in env_args.items() if k not in not_its}
+        self._name = name
         self._env = or_one_line(REGISTRY[name])(**env_args)
         self._as_gymnasium = as_gymnasium
 
@@ -78,12 +102,34 @@ class HostEnv:
             return self._env.get_obs(), reward, terminated, False, info
         return reward, terminated, info
 
+    def get_env_info(self, *args: Any, **kwargs: Any) -> EnvInfo:
+        """Return sizes and the time limit; whatever else a host asks with."""
+        return EnvInfo(self._name, self._env.get_env_info())
+
     def get_print_info(self) -> None:
         """Return nothing to print (PyMARLzoo+ asks)."""
 
     def get_stats(self) -> Dict[str, Any]:
         """Return no statistics (parallel runners ask)."""
         return {}
+
+
+class EnvInfo(Dict[str, Any]):
+    """What a game says of itself; a key that it lacks is one line and exit code 2."""
+
+    def __init__(self, name: str, values: Dict[str, Any]) -> None:
+        super().__init__(values)
+        self._name = name
+
+    def __missing__(self, key: str) -> Any:
+        note(
+            f"error: this host asks an environment for {key!r}, which wqmix's own "
+            f"{self._name} does not have: use an environment of the host's"
+        )
+        raise SystemExit(2)
+
+    def __reduce__(self) -> Any:  # workers send it to the runner
+        return EnvInfo, (self._name, dict(self))
 
 
 def or_one_line(build: Callable[..., Any]) -> Callable[..., Any]:

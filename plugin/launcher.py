@@ -19,6 +19,10 @@ from .configs import ConfigFiles
 from .imports import after_import
 from .notes import note
 
+NAMED = {  # our options with a name after them
+    "--host": "`wqmix list hosts` has them",
+    "--base": "that of one of the host's config/algs/*.yaml",
+}
 OUR_FILES = str(Path(__file__).resolve().parent)
 
 
@@ -29,18 +33,20 @@ class Arguments:
     Attributes:
         target: what to run.
         host: `--host NAME`, an adapter to use without looking.
+        base: `--base NAME`, the host's configuration to inherit instead of `qmix`.
         shims: False with `--no-shims`.
         argv: the host's arguments.
     """
 
     target: detect.Target
     host: Optional[str] = None
+    base: Optional[str] = None
     shims: bool = True
     argv: List[str] = field(default_factory=list)
 
 
 def main(argv: List[str]) -> int:
-    """Run `[--host NAME] [--no-shims] [SCRIPT | -m MODULE] host-arguments…`.
+    """Run `[--host NAME] [--base NAME] [--no-shims] [SCRIPT | -m MODULE] host-arguments…`.
 
     Returns:
         The exit code; 2 after one line for a user's mistake. Exceptions of the host's
@@ -61,13 +67,14 @@ def parse(argv: List[str]) -> Arguments:
         ConfigError: an option without its value, or a script that is not there.
     """
     rest, options = list(argv), {}
-    while rest and rest[0] in ("--no-shims", "--host"):
+    while rest and rest[0] in ("--no-shims", *NAMED):
         option = rest.pop(0)
-        if option == "--host" and not rest:
-            raise ConfigError("--host needs a name; `wqmix list` lists the hosts")
-        options[option] = rest.pop(0) if option == "--host" else True
+        if option in NAMED and not rest:
+            raise ConfigError(f"{option} needs a name; {NAMED[option]}")
+        options[option] = rest.pop(0) if option in NAMED else True
     target, rest = split_target(rest)
-    return Arguments(target, options.get("--host"), "--no-shims" not in options, rest)
+    named = (options.get(option) for option in NAMED)
+    return Arguments(target, *named, "--no-shims" not in options, rest)
 
 
 def split_target(rest: List[str]) -> Any:
@@ -91,7 +98,7 @@ def launch(
         then: called with the host's `learners` package once ours is in its registry.
     """
     target = arguments.target
-    host = detect.detect(target.root, arguments.host)
+    host = detect.detect(target.root, arguments.host, arguments.base)
     if host.name != "embedded":
         note(f"host: {host.title} in {target.root}")
     keys = registration.learner_keys(target.root)
@@ -104,7 +111,7 @@ def launch(
     if then is not None:
         after_import(host.module("learners"), then)
     if command.game is not None:
-        environments.register_on_import(host, command.game)
+        environments.register_on_import(host, command.game, target.root)
     run_as_main(target, command.argv)
     shims.finish()
 

@@ -20,7 +20,17 @@ import itertools
 import math
 import random
 from types import SimpleNamespace
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 import numpy as np
 import torch
@@ -30,13 +40,14 @@ from ..errors import ConfigError
 from ..settings import HostSettings, TargetUpdate
 from .configs import OUR_CONFIGS, read_yaml
 from .hosts import HostAdapter
-from .hosts.base import nothing
+from .hosts.base import nothing, taking_state
 from .hosts.pymarl2 import empty, td_errors_abs
 from .notes import note
 
 TOLERANCE = 1e-5  # of float32, on numbers of about one
 EPISODES, STEPS = 6, 8
 INTERVAL = 3
+TRIALS = 400
 # Episodes so far at each update: a target update each `INTERVAL` episodes comes after
 # the second, third and last one, each `INTERVAL` updates after the third and sixth.
 EPISODE_NUMBERS = (1, 4, 7, 8, 9, 10)
@@ -291,6 +302,61 @@ class Probe:
             if not gap(*pair) <= TOLERANCE:
                 return f"parameters after update {number} differ by {gap(*pair):.2g}"
         return "what they log differs"
+
+
+def vouched_mixer(
+    host: HostAdapter, mac: Any, scheme: Mapping[str, Any], args: Any
+) -> Callable[[Any], Any]:
+    """Return what builds the mixer of the host's own learner, if it is monotonic.
+
+    Raises:
+        ConfigError: it cannot be had, or Q_tot falls somewhere as a utility rises.
+    """
+    key = getattr(args, "base_learner", None)
+    try:
+        with apart():
+            build = importlib.import_module(host.module("learners")).REGISTRY[key]
+            theirs = SimpleNamespace(**{**vars(quiet(args)), "learner": key})
+            mixer = build(copy.deepcopy(mac), scheme, Logger(), theirs).mixer
+            taking_state(mixer, host.title)
+            fall = largest_fall(mixer, args)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"{host.title}: monotonic_mixer={args.mixer!r}: the host's {key} does not "
+            f"give its mixer ({type(error).__name__}: {error})"
+        ) from None
+    if fall > TOLERANCE:
+        raise ConfigError(
+            f"{host.title}: monotonic_mixer={args.mixer!r}: it is not; raising one "
+            f"utility by 1 lowers Q_tot by {fall:.3g} in some state"
+        )
+    note(f"mixer {args.mixer}: Q_tot fell nowhere as a utility rose ({TRIALS} trials)")
+    return lambda _: copy.deepcopy(mixer)
+
+
+@torch.no_grad()
+def largest_fall(mixer: Any, args: Any) -> float:
+    """Return by how much Q_tot falls at most when one utility rises by one.
+
+    Over random states and utilities, and parameters moved at random.
+    """
+    draw, worst = torch.Generator().manual_seed(0), 0.0
+    mixer = copy.deepcopy(mixer)
+    size = args.state_shape
+    size = size if isinstance(size, int) else math.prod(size)
+    for _ in range(4):
+        q = 3 * torch.randn(1, TRIALS // 4, args.n_agents, generator=draw)
+        state = torch.randn(1, TRIALS // 4, size, generator=draw)
+        before = mixer(q, state)
+        for agent in range(args.n_agents):
+            higher = q.clone()
+            higher[..., agent] += 1
+            worst = max(worst, (before - mixer(higher, state)).max().item())
+        for p in mixer.parameters():
+            p += 0.3 * torch.randn(p.shape, generator=draw)
+    return worst
 
 
 def apart_by(key: str, ours: Dict[str, float], theirs: Dict[str, float]) -> float:

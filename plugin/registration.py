@@ -7,6 +7,7 @@ import of ours: every random number that the host draws stays what it is without
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import re
 from pathlib import Path
@@ -90,6 +91,9 @@ def _build(
     check_agent(host, mac, scheme, args)
     ours = copy.copy(args)
     facts = host.host_settings(vars(args))
+    if args.mixer not in host.mixers:  # the user vouches for it (monotonic_mixer)
+        build = parity.vouched_mixer(host, mac, scheme, args)
+        facts = dataclasses.replace(facts, build_mixer=build)
     ours.wqmix_host = parity.settled(host, facts, mac, scheme, logger, args)
     learner = LEARNERS[name](mac, scheme, logger, ours)
     for method in GUARDED:

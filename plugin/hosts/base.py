@@ -9,7 +9,9 @@ the host's own module names.
 
 from __future__ import annotations
 
+import copy
 import importlib
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
@@ -97,6 +99,14 @@ class HostAdapter:
         """Return the adapter for the checkout in `root`."""
         return self
 
+    def based_on(self, name: Optional[str]) -> HostAdapter:
+        """Return the adapter with another configuration than `qmix` to inherit."""
+        if name is None:
+            return self
+        other = copy.copy(self)
+        other.aliases = {**self.aliases, "qmix": name}
+        return other
+
     def config_dir(self, root: Path) -> Path:
         """The folder that holds default.yaml, algs/ and envs/."""
         return root / "config"
@@ -176,16 +186,18 @@ class HostAdapter:
         """Build the host's own monotonic mixer for `args.mixer`."""
         mixer = self.mixers[args.mixer]
         built = getattr(importlib.import_module(self.module(mixer.module)), mixer.name)
-        return built(args) if mixer.takes_args else built()
+        return taking_state(built(args) if mixer.takes_args else built(), self.title)
 
     def check_mixer(self, config: Config) -> None:
-        """Refuse any mixer but the host's monotonic ones."""
+        """Refuse any mixer but the host's monotonic ones, and one that is vouched for."""
         mixer = config.get("mixer")
-        if mixer not in self.mixers:
-            names = ", ".join(sorted(self.mixers))
+        vouched = config.get("monotonic_mixer")
+        if mixer not in self.mixers and (mixer is None or mixer != vouched):
+            names = ", ".join(sorted(self.mixers)) or "none that is known"
             raise ConfigError(
                 f"{self.title}: mixer={mixer!r}, but Weighted QMIX weighs the errors "
-                f"of a monotonic mixer: one of {names}{nearest(mixer, self.mixers)}"
+                f"of a monotonic mixer: one of {names}{nearest(mixer, self.mixers)}. "
+                f"If this one is monotonic too: monotonic_mixer={mixer}"
             )
 
     def check_common_reward(self, config: Config) -> None:
@@ -226,6 +238,21 @@ class HostAdapter:
                 f"{self.title}: its configuration has no {key!r}{nearest(key, config)}"
             )
         return config[key]
+
+
+def taking_state(mixer: Any, host: str) -> Any:
+    """Return a mixer of (utilities, state), or raise ConfigError: it takes more."""
+    parameters = inspect.signature(mixer.forward).parameters.values()
+    needed = [
+        p.name for p in parameters if p.default is p.empty and p.kind < p.VAR_POSITIONAL
+    ]
+    if len(needed) != 2:
+        raise ConfigError(
+            f"{host}: its mixer {type(mixer).__name__} is called with "
+            f"({', '.join(needed)}), but Weighted QMIX has the utilities and the state "
+            "for it: another mixer, or one of its own with two arguments, is needed"
+        )
+    return mixer
 
 
 def each_episodes(host: HostAdapter, config: Config) -> Any:

@@ -7,6 +7,7 @@ MAC is asked for its modes when it is there.
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
@@ -38,7 +39,6 @@ class Generic(HostAdapter):
         "learners/__init__.py",
         "controllers/__init__.py",
         "config/default.yaml",
-        "config/algs/qmix.yaml",
     )
     text = (("learners/__init__.py", "REGISTRY"),)
     fallbacks = {"double_q": True}
@@ -57,15 +57,21 @@ class Generic(HostAdapter):
                 f"{root} holds no PyMARL-family host: looked for "
                 f"{', '.join(self.present)}; missing: {', '.join(lacks)}"
             )
-        found = Generic()
-        learner = qmix_learner(root)
-        found.learner = read_text(learner)
+        found = copy.copy(self)
         found.package = package_of(root)
+        if not found.base_file(root).is_file():
+            found.mixers = {}
+            return found  # its own algorithms run; ours will say what they miss
+        learner = qmix_learner(root, found.base_file(root))
+        found.learner = read_text(learner)
         found.mixers = mixers_of(found.learner, found.package)
-        if not found.mixers:
-            raise ConfigError(f"{learner}: no monotonic mixer is built in it")
         note(f"an unknown fork; found in {learner.name}: {', '.join(found.findings())}")
         return found
+
+    def base_file(self, root: Path) -> Path:
+        """Return the configuration that our algorithms inherit."""
+        name = self.aliases.get("qmix", "qmix")
+        return self.config_dir(root) / "algs" / f"{name}.yaml"
 
     def findings(self) -> List[str]:
         """Return what was found, for the log."""
@@ -122,9 +128,9 @@ class Generic(HostAdapter):
         return "td_lambda" in self.learner
 
 
-def qmix_learner(root: Path) -> Path:
-    """Return the file of the learner that the fork's qmix.yaml names."""
-    config = read_text(root / "config" / "algs" / "qmix.yaml")
+def qmix_learner(root: Path, base: Path) -> Path:
+    """Return the file of the learner that the configuration `base` names."""
+    config = read_text(base)
     named = re.search(r"^learner:\s*['\"]?(\w+)", config, re.MULTILINE)
     registry = read_text(root / "learners" / "__init__.py")
     key = named.group(1) if named else "q_learner"
@@ -136,7 +142,7 @@ def qmix_learner(root: Path) -> Path:
     path = root / "learners" / f"{imported.group(1) if imported else key}.py"
     if not path.is_file():
         raise ConfigError(
-            f"{root}: config/algs/qmix.yaml names the learner {key!r}, which is not "
+            f"{root}: config/algs/{base.name} names the learner {key!r}, which is not "
             "found in learners/__init__.py"
         )
     return path
