@@ -46,7 +46,7 @@ class Arguments:
 
 
 def main(argv: List[str]) -> int:
-    """Run `[--host NAME] [--base NAME] [--no-shims] [SCRIPT | -m MODULE] host-arguments…`.
+    """Run `[--host NAME] [--base NAME] [--no-shims] [SCRIPT | -m MODULE] arguments…`.
 
     Returns:
         The exit code; 2 after one line for a user's mistake. Exceptions of the host's

@@ -105,7 +105,7 @@ def settled(
         found = following(found, amount)
         changed = differences(settings, found)
         also = f"; adopted: {', '.join(changed)}" if changed else ""
-        note(
+        logger.console_logger.info(
             f"parity: {len(EPISODE_NUMBERS)} updates equal those of {host.title}'s "
             f"{probe.key} (largest difference {difference:.1e}){also}"
         )

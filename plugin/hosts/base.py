@@ -189,7 +189,7 @@ class HostAdapter:
         return taking_state(built(args) if mixer.takes_args else built(), self.title)
 
     def check_mixer(self, config: Config) -> None:
-        """Refuse any mixer but the host's monotonic ones, and one that is vouched for."""
+        """Refuse any mixer but the host's monotonic ones and a vouched one."""
         mixer = config.get("mixer")
         vouched = config.get("monotonic_mixer")
         if mixer not in self.mixers and (mixer is None or mixer != vouched):
