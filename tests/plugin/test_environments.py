@@ -24,7 +24,7 @@ def games(name: str) -> dict:
     """Return a host's registry with the matrix game entered."""
     envs = ModuleType("envs")
     envs.REGISTRY = {"sc2": dict}
-    register_in(envs, HOSTS[name], "matrix_game")
+    register_in(envs, HOSTS[name], "matrix_game", HOSTS[name].steps_as_gymnasium)
     assert envs.REGISTRY.pop("sc2") is dict
     return envs.REGISTRY
 
@@ -71,7 +71,7 @@ def test_a_worker_process_can_be_sent_one() -> None:
 def test_a_game_of_the_hosts_stays_the_hosts() -> None:
     envs = ModuleType("envs")
     envs.REGISTRY = {"wqmix_matrix_game": dict}
-    register_in(envs, HOSTS["pymarl"], "matrix_game")
+    register_in(envs, HOSTS["pymarl"], "matrix_game", False)
     assert envs.REGISTRY == {"wqmix_matrix_game": dict}
 
 
