@@ -81,20 +81,25 @@ def test_what_is_no_host_is_told_what_is_missing(tmp_path: Path) -> None:
     assert "missing: learners/__init__.py" in str(error.value)
 
 
-def test_a_missing_qmix_yaml_is_named(tmp_path: Path) -> None:
-    root = make_host(tmp_path, {"config/algs/qmix.yaml": None})
-    with pytest.raises(ConfigError, match="PyMARL with config/algs/qmix.yaml"):
-        detect(root)
+def test_a_fork_without_qmix_yaml_runs_what_is_its_own(tmp_path: Path) -> None:
+    fork = detect(make_host(tmp_path, {"config/algs/qmix.yaml": None}))
+    assert fork.name == "generic" and fork.mixers == {}
+
+
+def test_a_fork_without_qmix_yaml_may_name_another_base(tmp_path: Path) -> None:
+    layout = {**LAYOUTS["generic"], "config/algs/qmix.yaml": None}
+    theirs = {"config/algs/their_mix.yaml": "learner: own\n"}
+    root = make_host(tmp_path, {**layout, **theirs})
+    assert detect(root).mixers == {}
+    assert "qmix" in detect(root, base="their_mix").mixers
 
 
 def test_a_host_that_lacks_one_thing_is_named(tmp_path: Path) -> None:
-    layout = {**LAYOUTS["wqmix"], "config/algs/qmix_smac.yaml": None}
-    root = make_host(tmp_path, layout)
-    (root / "config/algs/qmix.yaml").unlink(missing_ok=True)
+    lacking = ("controllers/__init__.py", "config/algs/qmix.yaml")
+    root = make_host(tmp_path, dict.fromkeys(lacking))
     with pytest.raises(ConfigError) as error:
         detect(root)
-    assert "PyMARL with config/algs/qmix.yaml, or " in str(error.value)
-    assert "oxwhirl/wqmix with config/algs/qmix_smac.yaml" in str(error.value)
+    assert "PyMARL with config/algs/qmix.yaml" in str(error.value)
 
 
 def test_a_renamed_registry_is_named(tmp_path: Path) -> None:

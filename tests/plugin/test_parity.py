@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from types import SimpleNamespace
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import pytest
@@ -34,14 +34,30 @@ def parts() -> SimpleNamespace:
         )
 
 
-def settled(parts: Any, changes: Dict[str, Any], **settings: Any) -> HostSettings:
+class Logger(parity.Logger):
+    """Keeps lines too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: List[str] = []
+
+    def info(self, line: str, *_: Any) -> None:
+        self.lines.append(line)
+
+
+def settled(
+    parts: Any,
+    changes: Dict[str, Any],
+    logger: Optional[Logger] = None,
+    **settings: Any,
+) -> HostSettings:
     """What the probe makes of a host whose QMIX learner differs by `changes`."""
     learner = type("Changed", (StrangeLearner,), changes)
     values = {**vars(parts.args), "parity": "check", "td_steps_lambda": 0.6}
     values.update(weight_decay=0.1, their_tau=0.3, base_learner="strange", **settings)
     args = SimpleNamespace(**values)
     facts = HOST.host_settings({**vars(parts.args)})
-    logger = parity.Logger()
+    logger = logger or Logger()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(REGISTRY, "strange", learner)
         found = parity.settled(HOST, facts, parts.mac, parts.scheme, logger, args)
@@ -50,11 +66,10 @@ def settled(parts: Any, changes: Dict[str, Any], **settings: Any) -> HostSetting
     return found
 
 
-def test_equal_learners_are_said_to_be(
-    parts: Any, capfd: pytest.CaptureFixture
-) -> None:
-    assert settled(parts, {}) == HOST.host_settings(vars(parts.args))
-    said = capfd.readouterr().err
+def test_equal_learners_are_said_to_be(parts: Any) -> None:
+    logger = Logger()
+    assert settled(parts, {}, logger) == HOST.host_settings(vars(parts.args))
+    (said,) = logger.lines
     assert "parity: 6 updates equal those of the embedded host's strange" in said
     assert "adopted" not in said
 
@@ -82,13 +97,15 @@ def test_equal_learners_are_said_to_be(
     ],
 )
 def test_each_fact_is_found_and_adopted(
-    parts: Any, changes: Dict, fact: str, value: Any, capfd: pytest.CaptureFixture
+    parts: Any, changes: Dict, fact: str, value: Any
 ) -> None:
-    found: Any = settled(parts, changes)
+    logger = Logger()
+    found: Any = settled(parts, changes, logger)
     for part in fact.split("."):
         found = getattr(found, part)
     assert found == value
-    assert "; adopted: " in capfd.readouterr().err
+    (said,) = logger.lines
+    assert f"; adopted: {fact.split('.')[0]}=" in said
 
 
 def test_several_facts_at_once(parts: Any) -> None:

@@ -114,11 +114,14 @@ def build(monkeypatch: pytest.MonkeyPatch, fails: str = "", scheme: object = SCH
     module.LEARNERS = {"wqmix_learner": Learner}
     monkeypatch.setitem(sys.modules, "wqmix.learners", module)
     host = SimpleNamespace(
-        not_restored="", title="some host", host_settings=lambda config: config
+        not_restored="",
+        title="some host",
+        mixers={"qmix": object},
+        host_settings=lambda config: config,
     )
     registry = learners()
     registration.register_in(registry, host, KEYS)
-    args = SimpleNamespace(fails=fails)
+    args = SimpleNamespace(fails=fails, mixer="qmix", parity="off")
     learner = registry.REGISTRY["wqmix_learner"](None, scheme, None, args)
     assert not hasattr(args, "wqmix_host")  # the host's own args stay as they are
     return learner
@@ -126,7 +129,7 @@ def build(monkeypatch: pytest.MonkeyPatch, fails: str = "", scheme: object = SCH
 
 def test_it_is_built_with_the_hosts_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     learner = build(monkeypatch)
-    assert learner.args.wqmix_host == {"fails": ""}
+    assert learner.args.wqmix_host["fails"] == ""
     assert learner.train(None, 0, 0) == "trained"
 
 
