@@ -239,7 +239,8 @@ class ConfigFiles:
         algorithms = list(self._algorithms())
         same = same_kind(config, algorithms)
         games = [each for each in self._games() if each["env"] == config.get("env")]
-        known = Layers(self.defaults(), *(same or algorithms), *games)
+        bases = [x for each in own if each.learner for x in self._bases_of(each.own)]
+        known = Layers(self.defaults(), *(same or algorithms), *bases, *games)
         if not games:
             known.values["env_args"] = {}
             known.lay({"env_args": {}}, is_typed=False)
@@ -253,6 +254,15 @@ class ConfigFiles:
                 f"{own[-1].own}: without {', '.join(lacking)}: begin it with `inherit: "
                 f"{same[0]['name']}`, or add them"
             )
+
+    def _bases_of(self, path: Path) -> Iterator[Dict[str, Any]]:
+        """Yield the shipped algorithms that a user's file inherits."""
+        for name in parents(self.read(path)):
+            parent = self._parent("algs", name, path)
+            if self._is_own(parent):
+                yield from self._bases_of(parent)
+            else:
+                yield self.resolve(parent)
 
     def _check_own_key(
         self, known: Layers, path: Tuple[str, ...], file: Any, is_known_kind: bool

@@ -57,8 +57,10 @@ class _Batch:
 
     def __getitem__(self, key: Any) -> Any:
         value = self._batch[key]
-        is_tensor = isinstance(value, Tensor)
-        return value.as_subclass(_Noting) if is_tensor else _Batch(value)
+        if isinstance(value, Tensor):
+            return value.as_subclass(_Noting)
+        is_part = isinstance(value, type(self._batch))
+        return _Batch(value) if is_part else value  # PyMARLzoo+: batch["device"]
 
     def __getattr__(self, name: str) -> Any:
         if name not in OF_A_BATCH:
@@ -73,8 +75,11 @@ def unknown_function(mac: Any, batch: Any) -> Optional[str]:
     Its hidden states are those that an unroll of this batch has left.
     """
     _Noting.unknown = None
-    for t in range(min(SLOTS, batch.max_seq_length)):
-        mac.forward(_Batch(batch), t=t)
+    try:
+        for t in range(min(SLOTS, batch.max_seq_length)):
+            mac.forward(_Batch(batch), t=t)
+    except Exception as error:  # it needs more of a batch than this one is
+        return f"what fails on a batch that is watched ({type(error).__name__})"
     return _Noting.unknown
 
 

@@ -164,6 +164,8 @@ N_CONTROLLER = """
             return inputs.view(batch.batch_size, self.n_agents, -1)
     """
 NQ_LEARNER = """
+    import copy
+
     from modules.mixers.nmix import Mixer
     from torch.optim import Adam
 
@@ -171,10 +173,14 @@ NQ_LEARNER = """
 
 
     class NQLearner(QLearner):
+        factor = 0.5
+
         def __init__(self, mac, scheme, logger, args):
             super().__init__(mac, scheme, logger, args)
+            self.td_lambda = args.td_lambda
             self.mixer = Mixer(args)
-            params = [*mac.parameters(), *self.mixer.parameters()]
+            self.target_mixer = copy.deepcopy(self.mixer)
+            params = self.params = [*mac.parameters(), *self.mixer.parameters()]
             self.optimiser = Adam(params=params, lr=args.lr)
 
         def train(self, batch, t_env, episode_num, per_weight=None):
@@ -380,6 +386,7 @@ HPN_QMIX = PYMARL2_QMIX.replace("n_mac", "hpn_mac").replace("n_rnn", "hpn_rnn")
 PYMARL3 = Skeleton(
     files={
         **N_FILES,
+        "learners/nq_learner.py": NQ_LEARNER.replace("return {}", "return None"),
         "controllers/hpn_controller.py": HPN_CONTROLLER,
         "modules/agents/hpn_rnn_agent.py": HPN_RNN_AGENT,
         "config/algs/hpn_qmix.yaml": HPN_QMIX + "hpn_hyper_dim: 4\n    ",
@@ -467,6 +474,24 @@ RNN_OR_NOT = """
                 h = F.relu(self.rnn(x))
             return self.fc2(h), h
     """
+SOFT = """\
+        if interval <= 1:
+            pairs = zip(
+                [*self.target_mac.parameters(), *self.target_mixer.parameters()],
+                self.params,
+            )
+            for target, p in pairs:
+                target.data += interval * (p.data - target.data)
+"""
+# By running moments that begin at (0, 1), weighing 1e-4 of a reward.
+STANDARDISED = """\
+        x, old = batch["reward"][:, :-1], getattr(self, "moments", (1e-4, 0.0, 1.0))
+        n, many = old[0] + x.numel(), x.numel()
+        mean = old[1] + (x.mean() - old[1]) * many / n
+        between = (x.mean() - old[1]) ** 2 * old[0] * many / n
+        self.moments = n, mean, (old[2] * old[0] + x.var() * many + between) / n
+        return (x - mean) / self.moments[2] ** 0.5
+"""
 E_EDITS = (
     ("main.py", "yaml.load(f)", "yaml.safe_load(f)"),
     ("main.py", "collections.Mapping", "collections.abc.Mapping"),
@@ -489,6 +514,21 @@ E_EDITS = (
         "RMSprop(\n            params=params, lr=args.lr, "
         "alpha=args.optim_alpha, eps=args.optim_eps\n        )",
         "Adam(params=params, lr=args.lr)",
+    ),
+    (  # counts updates, or moves its targets each time by a share
+        "learners/q_learner.py",
+        "self.follow(episode_num, self.args.target_update_interval)",
+        "self.follow(self.updates, self.args.target_update_interval_or_tau)",
+    ),
+    (
+        "learners/q_learner.py",
+        "        if counted - ",
+        SOFT + "        elif counted - ",
+    ),
+    (
+        "learners/q_learner.py",
+        '        return batch["reward"][:, :-1]\n',
+        STANDARDISED,
     ),
 )
 EPYMARL = Skeleton(
