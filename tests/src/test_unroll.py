@@ -222,6 +222,34 @@ def test_a_controller_that_takes_the_batch_apart_goes_step_by_step(name):
     assert steps == 1 and f"the batch's {name!r}" in lines[0]
 
 
+def test_a_controller_may_ask_the_batch_for_its_device_by_name():
+    """As PyMARLzoo+'s does."""
+    mac = make_mac()
+    forward, batch = mac.forward, make_batch()
+    batch.data["device"] = "cpu"
+
+    def asking(batch, t):
+        torch.zeros(1, device=batch["device"])
+        return forward(batch, t)
+
+    mac.forward = asking
+    _, lines, _ = unroll(mac, batch=batch)
+    assert "uses" not in "".join(lines)
+
+
+def test_a_controller_that_fails_on_a_watched_batch_goes_step_by_step():
+    mac = make_mac()
+    forward = mac.forward
+
+    def exact(batch, t):
+        assert type(batch["obs"]) is torch.Tensor
+        return forward(batch, t)
+
+    mac.forward = exact
+    _, lines, steps = unroll(mac)
+    assert steps == 1 and "watched (AssertionError)" in lines[0]
+
+
 def test_what_only_later_batches_show_trains_as_the_step_path():
     """No agent observes zeros alone at first; 20 updates, and no difference at all."""
     pair = [make_learner(unroll=mode, lr=1e-2) for mode in ("auto", "step")]
