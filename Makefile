@@ -34,7 +34,7 @@ games: $(STAMP)
 ZOO := gymnasium lbforaging rich opencv-python-headless seaborn scikit-learn
 $(VENV)/.tests: $(STAMP)
 	$(RUN) -m pip install -q --disable-pip-version-check --no-deps "pymarlzooplus==1.1.0"
-	$(RUN) -m pip install -q --disable-pip-version-check -e ".[analysis]" $(ZOO)
+	$(RUN) -m pip install -q --disable-pip-version-check -e ".[analysis,tune]" $(ZOO)
 	touch $@
 
 test: $(STAMP) $(VENV)/.tests

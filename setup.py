@@ -54,6 +54,7 @@ setup(
         "plots": PLOTS,
         "theory": THEORY + PLOTS,
         "analysis": ANALYSIS,
+        "tune": PLOTS + ["optuna>=3.6"],
         "ray": ["ray>=2.7"],
         "slurm": ["submitit>=1.5"],
         "gymma": GYMNASIUM,

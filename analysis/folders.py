@@ -11,7 +11,7 @@ from wqmix.config.reading import ReadingError
 from .salvage import read_json
 
 CONFIG, RUN, INFO, METRICS = "config.json", "run.json", "info.json", "metrics.json"
-NO_RUNS_IN = {"_sources", "models", "tb_logs", "sweeps"}
+NO_RUNS_IN = {"_sources", "models", "tb_logs", "sweeps", "tune"}
 
 
 def run_folders(root: Path) -> Iterator[Path]:

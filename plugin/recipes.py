@@ -70,8 +70,8 @@ def locate(name: str) -> Path:
     )
 
 
-def read(name: str, heirs: Tuple[str, ...] = ()) -> Dict[str, Any]:
-    """Return a recipe's sections, what it inherits below them.
+def lineage(name: str, heirs: Tuple[str, ...] = ()) -> List[Dict[str, Any]]:
+    """Return the sections of all that a recipe inherits, then its own.
 
     Raises:
         ConfigError: no such file, not of this form, or it inherits from itself.
@@ -93,17 +93,20 @@ def read(name: str, heirs: Tuple[str, ...] = ()) -> Dict[str, Any]:
         mappings += [parts, *(parts.values() if isinstance(parts, dict) else [])]
     if not all(isinstance(each, dict) for each in mappings):
         raise ConfigError(f"{path}: `key: value` lines are needed in each section")
-    return merged(read(parent, (*heirs, name)), values) if parent else values
+    return [*(lineage(parent, (*heirs, name)) if parent else []), values]
 
 
 def settings(name: str, host: str, weighting: Optional[str]) -> Dict[str, Any]:
-    """Return what a recipe says for a host and a weighting (None: it has none)."""
-    recipe = read(name)
-    return merged(
-        recipe.get("settings", {}),
-        recipe.get("hosts", {}).get(host, {}),
-        recipe.get("weightings", {}).get(weighting, {}),
-    )
+    """Return what a recipe says for a host and a weighting (None: it has none).
+
+    All that it says itself wins over all that it inherits.
+    """
+    layers: List[Mapping[str, Any]] = []
+    for recipe in lineage(name):
+        layers.append(recipe.get("settings", {}))
+        layers.append(recipe.get("hosts", {}).get(host, {}))
+        layers.append(recipe.get("weightings", {}).get(weighting, {}))
+    return merged(*layers)
 
 
 def updates(

@@ -35,6 +35,7 @@ COMMANDS = {
     "list": ("wqmix.plugin.listing", "algorithms, weightings, mixers, hosts …"),
     "demo": ("wqmix.analysis.demo", "QMIX fails, Weighted QMIX succeeds: watch it"),
     "sweep": ("wqmix.analysis.sweep.cli", "many runs: algorithms, games, seeds: FILE"),
+    "tune": ("wqmix.analysis.tune.cli", "search settings, for each algorithm: FILE"),
     "compare": ("wqmix.analysis.compare.cli", "report over finished runs: RESULTS…"),
     "plot": ("wqmix.analysis.plot", "one metric in the terminal: RESULTS…"),
     "doctor": ("wqmix.plugin.doctor", "does it work in this checkout? [src/main.py]"),

@@ -35,7 +35,7 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
         {"src", "host", "theory", "config", "storage"},
         {
             *("torch", "numpy", "matplotlib", "PIL", "tqdm", "yaml"),
-            *("rliable", "ray", "submitit"),
+            *("rliable", "ray", "submitit", "optuna", "sqlalchemy"),
         },
     ),
 }

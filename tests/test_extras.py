@@ -16,6 +16,7 @@ CALLS = {  # what is absent → what asks for it
         ["theory", "paper", "--figure", "a.png"],
     ],
     "scipy": [["theory", "paper"], ["theory", "--search"], ["theory", "--thresholds"]],
+    "optuna": [["tune", "tune.yaml"]],
     "tensorboardX": [["--config=qmix", "with", "use_tensorboard=True", "t_max=50"]],
 }
 

@@ -54,16 +54,23 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("file", metavar="FILE", help="the sweep, a YAML file")
+    add_engine_options(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the commands, run nothing"
+    )
+    return parser
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says where and how runs are executed."""
     add = parser.add_argument
-    add("file", metavar="FILE", help="the sweep, a YAML file")
     add("--engine", choices=["local", "ray", "slurm"], default="local")
     add("--jobs", type=int, help="local: runs at once (default: cores / threads)")
     add("--threads", type=int, default=1, help="per run (default 1)")
     add("--retries", type=int, help="of a run whose worker is lost (default 2)")
     add("--address", help="ray: HOST:PORT of a running cluster, or auto")
     add("--gpus-per-run", type=float, default=0, help="ray: a number, 0.5 say")
-    add("--dry-run", action="store_true", help="print the commands, run nothing")
-    return parser
 
 
 def sweep(options: Any) -> int:

@@ -1,7 +1,8 @@
 """Where runs are executed: processes here, Ray's workers, Slurm's jobs.
 
 An engine has `room`, how many runs it would take now; `start(run, log)`; `ended()`, the
-runs that have ended since the last call, each with an `End`; and `stop()`.
+runs that have ended since the last call, each with an `End`; `cancel(run)`, which ends
+soon then; and `stop()`.
 """
 
 from __future__ import annotations
@@ -71,6 +72,11 @@ class Local:
         done = [process for process in self._running if process.poll() is not None]
         return [(self._running.pop(each), End(each.returncode)) for each in done]
 
+    def cancel(self, run: Run) -> None:
+        """Ask a run to end."""
+        for process in place_of(run, self._running):
+            process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Ask all runs to end: those that can save a checkpoint before."""
         for process in self._running:
@@ -137,6 +143,11 @@ class Ray:
         except exceptions.RayError as error:
             return End(None, type(error).__name__)
 
+    def cancel(self, run: Run) -> None:
+        """End a run's worker, and the run with it."""
+        for ref in place_of(run, self._running):
+            self._ray.cancel(ref, force=True)
+
     def stop(self) -> None:
         """Leave Ray, which ends the runs."""
         self._ray.shutdown()
@@ -185,10 +196,20 @@ class Slurm:
         except self._submitit.core.utils.UncompletedJobError:
             return End(None, f"Slurm: {job.state}")
 
+    def cancel(self, run: Run) -> None:
+        """Cancel a run's job."""
+        for job in place_of(run, self._running):
+            job.cancel()
+
     def stop(self) -> None:
         """Cancel all jobs."""
         for job in self._running:
             job.cancel()
+
+
+def place_of(run: Run, running: Dict[Any, Run]) -> List[Any]:
+    """Return where a run is at work: one place, or none if it has ended."""
+    return [place for place, each in running.items() if each.label == run.label]
 
 
 def reach(address: str) -> None:

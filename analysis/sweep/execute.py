@@ -18,6 +18,7 @@ SECONDS_UNTIL_SEEN = 10.0  # another machine's files may appear late
 # run may live on, and would otherwise be done twice.
 SECONDS_OF_SILENCE = 25.0
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "completed", "FAILED"
+CANCELLED = "cancelled"
 _ERRORS = ("error:", "wqmix: error:")
 _LAST = 20_000
 
@@ -63,16 +64,37 @@ class Sweep:
     def execute(self) -> List[Watched]:
         """Run all to the end; return those that failed."""
         while any(w.state in (WAITING, RUNNING) for w in self.watched.values()):
-            self._start()
-            ended = self._engine.ended()
-            if ended or self._unconfirmed:
-                self._settle(ended)
-            for each in self.watched.values():
-                if each.state == RUNNING:
-                    each.progress.read()
-            self.table.show(self)
+            self.step()
             time.sleep(PAUSE)
         return [each for each in self.watched.values() if each.state == FAILED]
+
+    def step(self) -> None:
+        """Start what there is room for; take note of what has ended."""
+        self._start()
+        ended = self._engine.ended()
+        if ended or self._unconfirmed:
+            self._settle(ended)
+        for each in self.watched.values():
+            if each.state == RUNNING:
+                each.progress.read()
+        self.table.show(self)
+
+    def add(self, run: Run) -> Watched:
+        """Take in one more run; one that is known is what it was."""
+        if run.label not in self.watched:
+            self.ledger.want(run.label)
+            each = Watched(run, self.plan.folder / "logs")
+            self.watched[run.label] = each
+            self._pending.append(each)
+        return self.watched[run.label]
+
+    def cancel(self, each: Watched) -> None:
+        """Ask a run to end: nobody needs it any more."""
+        if each.state == RUNNING:
+            self._engine.cancel(each.run)
+        elif each in self._pending:
+            self._pending.remove(each)
+        each.state = CANCELLED
 
     def _start(self) -> None:
         if not self._engine.room or not self._pending:
@@ -112,6 +134,8 @@ class Sweep:
     def _judge(self, each: Watched, end: End, completed: Set[str]) -> None:
         if each.run.label in completed:
             each.state = DONE
+        elif each.state == CANCELLED:
+            return
         elif end.is_lost:
             self._again(each, end.reason or f"ended by a signal ({end.code})")
         elif end.code == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Dict, Iterable, List, Set
+from typing import Dict, Iterable, List, Optional, Set
 
 from ..folders import CONFIG, RUN, read_mapping, run_folders
 
@@ -29,6 +29,15 @@ class Ledger:
         self._labels: Dict[Path, str] = {}
         self._completed: Dict[Path, str] = {}
         self.beats: Dict[str, str] = {}
+
+    def want(self, label: str) -> None:
+        """Look for one more label from now on."""
+        self._wanted.add(label)
+
+    def folder(self, label: str) -> Optional[Path]:
+        """Return the folder of a run, completed or not; of several, the newest."""
+        found = [path for path, each in self._labels.items() if each == label]
+        return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
     def completed(self) -> Set[str]:
         """Return the labels of all runs that are completed by now."""

@@ -49,6 +49,17 @@ def test_alpha_goes_by_the_weighting_that_is_used() -> None:
     assert "alpha" not in words([*line, "weighting=uniform"])
 
 
+def test_what_a_recipe_says_wins_over_all_that_it_inherits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over what that says for a weighting or a host, too: alpha, runner."""
+    monkeypatch.chdir(tmp_path)
+    text = "inherit: pymarl2/smac\nsettings: {alpha: 0.3, runner: episode}\n"
+    Path("mine.yaml").write_text(text)
+    found = words(["--config=cw_qmix", PREY, "--recipe=mine.yaml"])
+    assert (found["alpha"], found["runner"], found["lr"]) == (0.3, "episode", 0.001)
+
+
 def test_the_command_line_wins(tmp_path: Path) -> None:
     line = ["--config=cw_qmix", PREY, "--recipe=pymarl2/smac", "with", "lr=0.5"]
     command = rewrite(embedded(), line).argv
@@ -90,7 +101,7 @@ def test_each_recipe_has_a_source_and_only_known_keys(name: str) -> None:
     files = embedded()
     layers = [files.resolve(files.locate("algs", each)) for each in files.ours()]
     known = {*merged(files.defaults(), *layers), *OF_OTHER_HOSTS}
-    recipe = recipes.read(name)
+    recipe = merged(*recipes.lineage(name))
     parts = [recipe["settings"], *recipe.get("weightings", {}).values()]
     parts += recipe.get("hosts", {}).values()
     assert {key for part in parts for key in part} <= known

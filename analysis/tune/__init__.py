@@ -1,0 +1,1 @@
+"""`wqmix tune`: the best settings of each algorithm, at the same price."""
