@@ -28,21 +28,22 @@ def _without_output():
         sys.stdout, sys.stderr, sys.__stdout__ = before
 
 
-def load(module, env, extra, known=()):
+def load(module, env, extra=None, known=(), how=None):
     """Import `module`, which the extra `extra` of this package installs.
 
     Or one of the user's own, in the current folder.
 
     Raises:
         ConfigError: it is not installed, or does not import; names the extra or, where
-            that is None, the nearest of the `known` modules.
+            that is None, says `how` to get it or the nearest of the `known` modules.
     """
     look_here()
     try:
         with _without_output():
             return importlib.import_module(module)
     except ImportError as error:
-        how = f": {command(extra)}" if extra else nearest(module, known)
+        if how is None:
+            how = f": {command(extra)}" if extra else nearest(module, known)
         raise ConfigError(
             f"env {env!r} needs {module.split('.')[0]} ({error}){how}"
         ) from None

@@ -1,0 +1,142 @@
+"""The environment: gfootball's game, with PyMARL's methods."""
+
+import numpy as np
+
+from ...errors import unknown
+from ..multiagentenv import MultiAgentEnv
+from ..packages import EpisodeSeeds
+from . import features, pitch
+from .game import Game, package, time_limit_of
+from .rewards import REWARDS
+
+OBSERVATIONS = ("centred", "simple115")
+ACTION_MASKS = ("useless", "none")
+SCALARISATIONS = {"mean": np.mean, "sum": np.sum}
+
+
+class FootballEnv(MultiAgentEnv):
+    """Some or all players of the left team, against the game's own players.
+
+    All agents choose among gfootball's 19 actions. An episode's course follows from
+    its seed and the actions. It ends as the scenario says: the academy's with a goal,
+    with the ball out of play or lost, or by the clock.
+
+    Infos have `scored`, whether we have scored at all, `won`, whether more than they,
+    and `goal_difference`.
+
+    Args:
+        map_name: the scenario.
+        n_agents, time_limit: None: as ``config/football.yaml`` says.
+        rewards: `scoring` or `scoring,checkpoints`.
+        reward_scalarisation: how the agents' rewards become the team's.
+        observations: `centred`, or gfootball's `simple115` (its version 2).
+        action_masks: `useless` masks actions that do nothing, `none` masks none.
+        seed: of the episodes' seeds.
+
+    Raises:
+        ConfigError: gfootball is missing, or a value that cannot be.
+    """
+
+    def __init__(
+        self,
+        map_name,
+        n_agents,
+        time_limit,
+        rewards,
+        reward_scalarisation,
+        observations,
+        action_masks,
+        seed,
+    ):
+        _check("rewards", rewards, REWARDS)
+        _check("reward_scalarisation", reward_scalarisation, SCALARISATIONS)
+        _check("observations", observations, OBSERVATIONS)
+        _check("action_masks", action_masks, ACTION_MASKS)
+        self._seeds = EpisodeSeeds(seed)
+        self._game = Game(map_name, n_agents)
+        self.n_agents, self._duration = self._game.n_agents, self._game.duration
+        self.episode_limit = time_limit_of(map_name, time_limit, self._duration)
+        self._rewards = REWARDS[rewards](self.n_agents)
+        self._in_one = SCALARISATIONS[reward_scalarisation]
+        self._is_masked = action_masks == "useless"
+        self._simple115 = None
+        if observations == "simple115":
+            self._simple115 = package("wrappers").Simple115StateWrapper
+        self._begin(0)  # for the sizes
+
+    def _begin(self, seed):
+        self._t = 0
+        self._seen = self._game.begin(seed)
+        self._rewards.begin()
+
+    def reset(self):
+        self._begin(self._seeds.draw())
+        return self.get_obs(), self.get_state()
+
+    def step(self, actions):
+        self._seen, goals, over = self._game.step(actions)
+        self._t += 1
+        paid = self._in_one(self._rewards.of_step(goals, self._seen))
+        by_time = self._t >= self.episode_limit and not over
+        ours, theirs = self._seen["score"]
+        info = {
+            "scored": ours > 0,
+            "won": ours > theirs,
+            "goal_difference": ours - theirs,
+            "episode_limit": by_time,
+        }
+        return float(paid), over or by_time, info
+
+    def _time_left(self):
+        return 1 - self._t / self.episode_limit
+
+    def get_obs(self):
+        if self._simple115 is None:
+            return list(features.centred(self._seen, self._time_left()))
+        players = self._seen["left_agent_controlled_player"]
+        each = [{**self._seen, "active": player} for player in players]
+        return list(self._simple115.convert_observation(each, True))
+
+    def get_obs_agent(self, agent_id):
+        return self.get_obs()[agent_id]
+
+    def get_obs_size(self):
+        return len(self.get_obs()[0])
+
+    def get_state(self):
+        return features.state(self._seen, self._time_left())
+
+    def get_state_size(self):
+        return len(self.get_state())
+
+    def get_avail_actions(self):
+        shape = self.n_agents, features.N_ACTIONS
+        masks = features.masks(self._seen) if self._is_masked else np.ones(shape, int)
+        return masks.tolist()
+
+    def get_avail_agent_actions(self, agent_id):
+        return self.get_avail_actions()[agent_id]
+
+    def get_total_actions(self):
+        return features.N_ACTIONS
+
+    def render(self):
+        """The pitch from above, as a picture [H, W, 3] of bytes."""
+        return pitch.picture(self._seen)
+
+    def close(self):
+        self._game.close()
+
+    def seed(self):
+        return self._seeds.seed
+
+    def state_dict(self):
+        return self._seeds.state_dict()
+
+    def load_state_dict(self, state):
+        self._seeds.load_state_dict(state)
+
+
+def _check(key, value, accepted):
+    if value not in accepted:
+        raise unknown(f"env_args.{key} of football", value, accepted)
