@@ -4,13 +4,14 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-prey games test quick lint clean
+.PHONY: demo demo-prey games football test quick lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       QMIX fails and CW-QMIX, OW-QMIX succeed on the paper's payoff; a figure"
 	@echo "make demo-prey  the same on a small predator-prey (QMIX and CW-QMIX, 3 seeds)"
 	@echo "make games      success rates of all algorithms over the named payoff games"
+	@echo "make football   builds Google Research Football, on Debian or Ubuntu (about 15 minutes)"
 	@echo "make test       all tests;  make quick: those of about a minute;  make lint"
 
 # PyTorch first, so that nothing else pulls another build of it.
@@ -28,6 +29,9 @@ demo-prey: $(STAMP)
 
 games: $(STAMP)
 	$(RUN) -m wqmix demo --game all
+
+football: $(STAMP)
+	tools/build_football.sh $(VENV)
 
 # What tests alone need: the statistics, and a real host from PyPI, whose own
 # requirements are old and wide.

@@ -70,7 +70,7 @@ class Game:
         return self._core.observation()
 
     def step(self, actions):
-        """Returns what is seen, the goals (ours less theirs), and whether it is over."""
+        """Returns what is seen, goals (ours less theirs), and whether it is over."""
         seen, goals, over, _ = self._core.step([int(action) for action in actions])
         return seen, goals, bool(over)
 
@@ -87,7 +87,9 @@ def of_episode(seed):
     return {
         "game_engine_random_seed": seed % 2_000_000_000,
         "reverse_team_processing": bool(seed % 2),
-        "episode_number": seed // 2 % 2,  # in even and odd ones the other side kicks off
+        "episode_number": seed
+        // 2
+        % 2,  # in even and odd ones the other side kicks off
     }
 
 

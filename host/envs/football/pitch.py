@@ -8,7 +8,7 @@ HALF_WIDTH = 0.42  # of the pitch; half its length is 1
 GRASS, LINE, BALL = (74, 124, 68), (196, 216, 192), (255, 255, 255)
 OURS, THEIRS, CONTROLLED = (31, 90, 180), (204, 60, 50), (250, 220, 70)
 PLAYER_SIZE, RING_SIZE, BALL_SIZE = 0.022, 0.030, 0.012
-LINE_SIZE = 0.004
+LINE_SIZE = 0.006  # a pixel, at least
 BOX = (0.70, 0.24)  # of the penalty area: x from which, y up to which
 GOAL = 0.044  # half its width
 
