@@ -74,7 +74,7 @@ def recipe(tuning: Tuning, study: Study) -> str:
         f"{tuning.environment['config']}, {datetime.date.today().isoformat()}.",
         f"{trials} of {seeds} ({len(study.pruned)} pruned, {len(study.failed)} failed),"
         f" {counted(study.steps, 'step')}; trial {best.number} was the best: "
-        f"{tuning.metric} {best.value:.4g}, which fresh seeds will not quite reach.",
+        f"{tuning.metric} {best.value:.4g} (chosen by it: fresh seeds may do worse).",
         f"Searched: {searched}.",
     ]
     body: Dict[str, Any] = {}
