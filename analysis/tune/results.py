@@ -149,6 +149,7 @@ def draw_history(axes: Any, tuning: Tuning, study: Study) -> None:
     said = f"{len(study.pruned)} pruned (grey), {len(study.failed)} failed (red)"
     axes.set_title(f"{title}, {said}", fontsize=10)
     axes.set(xlabel="trial", ylabel=tuning.metric)
+    axes.set_xlim(0.5, max(tuning.trials, len(order)) + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     if scores:

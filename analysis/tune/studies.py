@@ -16,6 +16,7 @@ from .tuning import Tuned, Tuning, is_whole_range, values_of
 
 FILE = "optuna.db"
 STARTUP, WARMUP = 5, 3  # trials, and tests of a run, before anything is pruned
+LEAST = 10  # complete trials before anything is said of what matters
 REASON, ASKED, STEPS = "reason", "asked", "steps"
 
 
@@ -199,6 +200,8 @@ class Study:
 
     def importances(self) -> Dict[str, float]:
         """Return how much each setting matters; empty where that cannot be said."""
+        if len(self.completed) < LEAST:
+            return {}
         evaluator = self._optuna.importance.PedAnovaImportanceEvaluator()
         importances = self._optuna.importance.get_param_importances
         try:

@@ -476,6 +476,14 @@ def test_importances_name_what_matters(tuned, tmp_path):
     assert set(found) == {"lr", "gamma"} and found["lr"] > 0.7
 
 
+def test_of_few_trials_nothing_is_said(tuned, tmp_path):
+    """PED-ANOVA would say 80 % of two."""
+    text = TINY + "search: {lr: [0.1, 0.2], gamma: [0.1, 0.2]}\n"
+    tuned(text, near(0.1))
+    (study,) = studies.studies(search_of(tmp_path, text))
+    assert len(study.completed) == 4 and study.importances() == {}
+
+
 # From end to end ---------------------------------------------------------------------
 
 REAL = """\
