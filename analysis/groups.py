@@ -1,16 +1,21 @@
 """Which runs are repetitions of one another: the same algorithm on the same task.
 
 Names are the hosts' own. Where runs of one name differ in settings, what differs
-becomes part of the name: no two settings are averaged over.
+becomes part of the name: no two settings are averaged over. So does what makes a game
+of ours another one than its file in `config/envs` has it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
-from typing import Any, Dict, List, Tuple
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Tuple
 
-from wqmix.config.reading import one_line
+from wqmix import config
+from wqmix.config.reading import one_line, read_yaml
 from wqmix.storage.settings import ADDED, FREE
 
 from .runs import EMBEDDED, Record
@@ -22,8 +27,9 @@ NO_SETTINGS = FREE.union(
     "name env env_args seed test_nepisode render state_shape obs_shape n_agents "
     "n_actions env_info".split()
 )
-MOST_IN_A_NAME = 3
+MOST_IN_A_NAME, LONGEST_SETTING = 3, 32
 COMPLETED = "COMPLETED"
+_NUMBER = re.compile(r"((?:(?<==)-)?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)")
 
 
 def grouped(
@@ -39,11 +45,23 @@ def grouped(
     for record, algorithm, task in zip(records, algorithms, tasks):
         found[algorithm, task].append(record)
     groups, left_out = {}, []
-    for (algorithm, task), runs in sorted(found.items()):
+    for algorithm, task in in_order_of_names(found):
+        runs = found[algorithm, task]
         kept, said = one_for_each_seed(runs, f"{algorithm} on {task}")
         groups[algorithm, task] = kept
         left_out += said
     return groups, remarks, left_out
+
+
+def in_order(name: str) -> List[Any]:
+    """Return by what names are sorted: 5m before 10m, alpha=0.05 before alpha=0.1."""
+    parts = _NUMBER.split(name)  # text, number, text, …
+    return [float(part) if i % 2 else part for i, part in enumerate(parts)]
+
+
+def in_order_of_names(keys: Iterable[Tuple[str, str]]) -> List[Tuple[str, str]]:
+    """Return algorithms and tasks, sorted by both names."""
+    return sorted(keys, key=lambda key: tuple(map(in_order, key)))
 
 
 def one_for_each_seed(
@@ -74,7 +92,7 @@ def merit(record: Record) -> Tuple[bool, int]:
 def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:
     """Return each run's algorithm, each run's task, and remarks on the names."""
     task_names = [task_of(record) for record in records]
-    tasks = variants(task_names, all_task_settings(records, task_names))
+    tasks = variants(task_names, all_task_settings(records, task_names), records)
     names = algorithm_names(records)
     per_task = list(zip(names, tasks))
     settings = [algorithm_settings(record) for record in records]
@@ -82,8 +100,11 @@ def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:
     by_name: Dict[str, set] = defaultdict(set)
     for (name, _), keys in varying.items():
         by_name[name] |= keys
+    # What tells the runs of one algorithm apart is said of all that have it.
+    several = differing(names, settings)
+    anywhere = set().union(*by_name.values())
     algorithms = [
-        with_settings(name, each, sorted(by_name[name]))
+        with_settings(name, each, sorted(by_name[name] | anywhere - several[name]))
         for name, each in zip(names, settings)
     ]
     remarks = mixed(per_task, settings)
@@ -167,12 +188,44 @@ def env_args_of(record: Record) -> Dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def variants(names: List[str], settings: List[Dict[str, Any]]) -> List[str]:
-    """Return the names, with the settings in which runs of one name differ."""
+def variants(
+    names: List[str], settings: List[Dict[str, Any]], records: List[Record]
+) -> List[str]:
+    """Return the names, with the settings in which runs of one name differ.
+
+    And those in which a game of ours differs from its file, in the file's order.
+    """
     varying = differing(names, settings)
-    return shortened(
-        [with_settings(n, s, sorted(varying[n])) for n, s in zip(names, settings)]
-    )
+    full = []
+    for name, each, record in zip(names, settings, records):
+        usual = list(usual_settings(env_of(record)))
+        place = {key: number for number, key in enumerate(usual)}
+        own = own_settings(record)
+        ordered = sorted(
+            varying[name] | own, key=lambda key: (place.get(key, len(place)), key)
+        )
+        unset = {key: "none" for key in own if each[key] is None}
+        full.append(with_settings(name, {**each, **unset}, ordered))
+    return shortened(full)
+
+
+def own_settings(record: Record) -> set:
+    """Return the arguments of a game of ours that are not as in its file."""
+    if record.host != EMBEDDED and not record.config["env"].startswith(PREFIX):
+        return set()
+    usual = usual_settings(env_of(record))
+    return {
+        key
+        for key, value in task_settings(record).items()
+        if key in usual and (usual[key] or None) != (value or None)
+    }
+
+
+@lru_cache(maxsize=None)
+def usual_settings(env: str) -> Dict[str, Any]:
+    """Return the arguments of an environment as its file has them; {} without one."""
+    files = {p.stem: p for p in Path(config.__file__).parent.glob("envs/*.yaml")}
+    return read_yaml(files[env]).get("env_args") or {} if env in files else {}
 
 
 def differing(keys: List[Any], settings: List[Dict[str, Any]]) -> Dict[Any, set]:
@@ -190,25 +243,41 @@ def differing(keys: List[Any], settings: List[Dict[str, Any]]) -> Dict[Any, set]
     }
 
 
-def with_settings(name: str, settings: Dict[str, Any], keys: List[str]) -> str:
+def with_settings(name: str, settings: Dict[str, Any], keys: Iterable[str]) -> str:
     """Return `name alpha=0.1 …`."""
+    found = {key: settings.get(key) for key in keys}
     return " ".join(
-        [name, *(f"{k}={settings[k]}" for k in keys if settings.get(k) is not None)]
+        [name, *(f"{k}={spelt(v)}" for k, v in found.items() if v is not None)]
     )
+
+
+def spelt(value: Any) -> str:
+    """Return a setting's value in one word; of a list of numbers as `5x5`."""
+    if isinstance(value, list) and value and all(map(is_number, value)):
+        return "x".join(map(str, value))
+    nested = isinstance(value, (list, dict))
+    return json.dumps(value, separators=(",", ":")) if nested else str(value)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, and no truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def shortened(names: List[str]) -> List[str]:
     """Return names without all but the first few settings, numbered where needed."""
     short: Dict[str, str] = {}
-    for name in sorted(set(names)):
+    for name in sorted(set(names), key=in_order):
         words = name.split(" ")
         settings = [word for word in words if "=" in word]
-        if len(settings) > MOST_IN_A_NAME:
-            kept = " ".join(words[: len(words) - len(settings) + MOST_IN_A_NAME])
-            taken = sum(each.startswith(kept) for each in short.values())
-            short[name] = f"{kept} … #{taken + 1}"
-        else:
+        first = len(words) - len(settings)
+        kept = [w[:LONGEST_SETTING] for w in words[first : first + MOST_IN_A_NAME]]
+        if kept == words[first:]:
             short[name] = name
+        else:
+            stem = " ".join([*words[:first], *kept])
+            taken = sum(each.startswith(f"{stem} … #") for each in short.values())
+            short[name] = f"{stem} … #{taken + 1}"
     return [short[name] for name in names]
 
 

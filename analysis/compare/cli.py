@@ -3,6 +3,7 @@
 wqmix compare results/sacred
 wqmix compare here=results/sacred epymarl=../epymarl/results/sacred --out report
 wqmix compare results/sacred --metric test_battle_won_mean
+wqmix compare results/sacred --only '*qmix*' --rename 'cw_qmix alpha=0.5=CW' --smooth 3
 
 RESULTS are folders with sacred's run folders in them, of any PyMARL-family host;
 NAME=PATH keeps algorithms of equal names apart. docs/analysis.md says what is computed.
@@ -21,6 +22,7 @@ from wqmix.config.names import nearest
 from wqmix.config.reading import one_line
 from wqmix.errors import ConfigError, WQMixError
 
+from ..choice import Choice, add_options
 from ..figures import counted, headless_pyplot
 from ..runs import METRIC, read_all
 from . import drawing, statistics, tables
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="as of a loss: for what is bold, normalised scores, probabilities",
     )
+    add_options(parser)
     add("--out", default="results/compare", help="folder for all that is written")
     return parser
 
@@ -79,10 +82,16 @@ def run(options: Any) -> None:
     statistics.rliable()  # installed, but it may not be importable
     if options.last < 1:
         raise ConfigError("--last is a whole number from 1")
-    ranges = dict(map(parse_range, options.range))
+    choice, ranges = Choice.of(options), dict(map(parse_range, options.range))
     records = read_all(options.results, options.metric)
     comparison = compare(
-        records, options.metric, options.last, ranges, options.lower_is_better
+        records,
+        options.metric,
+        options.last,
+        ranges,
+        options.lower_is_better,
+        choice,
+        options.smooth,
     )
     for task in ranges:
         if task not in comparison.tasks:
@@ -92,6 +101,7 @@ def run(options: Any) -> None:
             )
     results = compute(comparison)
     comparison.remarks += statistics.without_width(comparison)
+    comparison.remarks += statistics.few_runs(comparison)
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -119,6 +129,7 @@ def compute(comparison: Comparison) -> Dict[str, Any]:
     scores = statistics.matrices(comparison)
     is_over_several = len(comparison.complete_tasks()) > 1
     return {
+        "sizes": {name: len(each) for name, each in scores.items()},
         "final": statistics.final_scores(comparison),
         "aggregates": statistics.aggregates(scores) if is_over_several else {},
         "profiles": statistics.profiles(scores),
@@ -154,14 +165,17 @@ def write(
 
 def tell(comparison: Comparison, final: Dict[Any, Any], out: Path) -> None:
     """Print the final scores, and where all else is."""
-    lines: List[List[str]] = [["task", *map(drawing.title_of, comparison.algorithms)]]
+    lines: List[List[str]] = [
+        ["task", *map(drawing.title_of, comparison.algorithms), "runs"]
+    ]
     for task in comparison.tasks:
         cells = [final.get((name, task)) for name in comparison.algorithms]
         told = [
             f"{each[0]:.4g} [{each[1]:.4g}, {each[2]:.4g}]" if each else "–"
             for each in cells
         ]
-        lines.append([task, *told])
+        runs = [comparison.n_scores(name, task) for name in comparison.algorithms]
+        lines.append([task, *told, ", ".join(map(str, runs))])
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
         print("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip())

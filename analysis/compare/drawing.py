@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ MORE_COLOURS = ("#CC79A7", "#56B4E9", "#000000", "#8C6D31", "#7B4173", "#F0E442"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)))
 COLUMNS = 3
 STEPS = "environment steps"
-LABEL = 26  # characters on a line of a label
+LABEL, TITLE = 26, 38  # characters on a line of a label, of a panel's title
 FONT = {"font.size": 9, "axes.titlesize": 9.5}
 Style = Dict[str, Tuple[str, Any]]
 
@@ -29,6 +29,7 @@ def styles(comparison: Comparison) -> Style:
     Of several sources each has a pattern, and an algorithm one colour in all of them.
     """
     names, groups = comparison.algorithms, comparison.groups
+    stems = comparison.stems
     source_of = {name: group.runs[0].source for (name, _), group in groups.items()}
     sources = sorted(set(source_of.values()))
     more = iter(MORE_COLOURS * (len(names) // len(MORE_COLOURS) + 1))
@@ -37,7 +38,7 @@ def styles(comparison: Comparison) -> Style:
     for number, name in enumerate(names):
         own = name.replace(f" ({source_of[name]})", "")
         if own not in colours:
-            colour = figures.COLOURS.get(own.split(" ")[0])
+            colour = figures.COLOURS.get(stems[name])
             is_free = colour and colour not in colours.values()
             colours[own] = colour if is_free else next(more)
         dashes = number if len(sources) == 1 else sources.index(source_of[name])
@@ -57,6 +58,24 @@ def label_of(algorithm: str) -> str:
     return f" {label}" if label.startswith("_") else label  # which no legend shows
 
 
+def panel_title(text: str) -> str:
+    """Return a panel's title on lines that are short enough for it."""
+    return textwrap.fill(text, TITLE, break_on_hyphens=False)
+
+
+def n_of(numbers: Iterable[int]) -> str:
+    """Return how many runs: `n = 3`, or `n = 3 to 5`."""
+    found = sorted(numbers)
+    return f"n = {found[0]}" + (f" to {found[-1]}" if found[-1] != found[0] else "")
+
+
+def over_tasks(comparison: Comparison, numbers: Iterable[int]) -> str:
+    """Return how many runs there are in a figure over tasks."""
+    tasks = len(comparison.complete_tasks())
+    where = f" on each of {tasks} tasks" if tasks > 1 else ""
+    return f"{n_of(numbers)}{where}"
+
+
 def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
     """Return all figures by their names."""
     pyplot = figures.headless_pyplot()
@@ -69,13 +88,17 @@ def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
             found = results["wall_clock"]
             drawn["wall_clock"] = curves(comparison, found, look, "hours")
         drawn["final_scores"] = final_scores(comparison, results["final"], look)
+        runs = over_tasks(comparison, results["sizes"].values() or [0])
         if results["aggregates"]:
-            drawn["aggregates"] = aggregates(results["aggregates"], look)
-            drawn["sample_efficiency"] = efficiency(results["efficiency"], look)
+            drawn["aggregates"] = aggregates(results["aggregates"], look, runs)
+            tasks, names = comparison.complete_tasks(), comparison.algorithms
+            all_runs = (comparison.n_scores(n, task) for n in names for task in tasks)
+            title = over_tasks(comparison, all_runs)
+            drawn["sample_efficiency"] = efficiency(results["efficiency"], look, title)
         if results["profiles"]:
-            drawn["profiles"] = profiles(results["profiles"], look)
+            drawn["profiles"] = profiles(results["profiles"], look, runs)
         if results["improvements"]:
-            drawn["improvement"] = improvement(results["improvements"])
+            drawn["improvement"] = improvement(results["improvements"], runs)
     return drawn
 
 
@@ -126,12 +149,14 @@ def curves(
     """Draw learning curves, a panel for each task."""
     figure, axes = panels(len(comparison.tasks))
     for axis, task in zip(axes, comparison.tasks):
-        axis.set_title(task)
-        for name in comparison.algorithms:
-            if (name, task) in results:
-                one_curve(axis, name, results[name, task], look[name])
+        here = [name for name in comparison.algorithms if (name, task) in results]
+        for name in here:
+            one_curve(axis, name, results[name, task], look[name])
+        runs = n_of(results[name, task][2].max() for name in here) if here else "n = 0"
+        axis.set_title(panel_title(f"{task} ({runs})"))
         axis.set_xlabel(unit)
-        axis.set_ylabel(comparison.metric)
+        smooth = f"\n(mean of {comparison.smooth})" if comparison.smooth > 1 else ""
+        axis.set_ylabel(comparison.metric + smooth)
         if unit == STEPS:
             axis.xaxis.set_major_formatter(thousands)
     legend(figure, axes)
@@ -162,9 +187,12 @@ def final_scores(comparison: Comparison, results: Dict[Any, Any], look: Style) -
     """Draw IQM and interval beside each run's own score, a panel for each task."""
     names = comparison.algorithms[::-1]
     figure, axes = panels(len(comparison.tasks))
-    figure.set_figheight(axes_height(names, len(comparison.tasks)))
+    more = 0.15 * max(panel_title(task).count("\n") + 1 for task in comparison.tasks)
+    figure.set_figheight(axes_height(names, len(comparison.tasks), more))
     for number, (axis, task) in enumerate(zip(axes, comparison.tasks)):
-        axis.set_title(f"{task}, at step {comparison.horizons[task]:,}")
+        runs = n_of(len(g.scores) for g in comparison.on(task) if len(g.scores))
+        at = f"at step {comparison.horizons[task]:,}"
+        axis.set_title(f"{panel_title(task)}\n{at} ({runs})")
         axis.set_xlabel(comparison.metric)
         for row, name in enumerate(names):
             found = results.get((name, task))
@@ -188,11 +216,11 @@ def labels(names: List[str], are_shown: bool) -> List[str]:
     return [label_of(name) if are_shown else "" for name in names]
 
 
-def axes_height(names: List[str], n_panels: int) -> float:
-    """Return a figure's height for panels of horizontal bars."""
+def axes_height(names: List[str], n_panels: int, more: float = 0.15) -> float:
+    """Return a figure's height for panels of horizontal bars, and lines above them."""
     lines = max(label_of(name).count("\n") for name in names)
     rows = (0.28 + 0.15 * lines) * len(names)
-    return math.ceil(n_panels / COLUMNS) * (rows + 1.0) + 0.2
+    return math.ceil(n_panels / COLUMNS) * (rows + 1.0 + more) + 0.2
 
 
 def rows_of(axis: Any, names: List[str]) -> None:
@@ -205,7 +233,7 @@ def rows_of(axis: Any, names: List[str]) -> None:
     axis.margins(x=0.08)
 
 
-def aggregates(results: Dict[str, np.ndarray], look: Style) -> Any:
+def aggregates(results: Dict[str, np.ndarray], look: Style, runs: str) -> Any:
     """Draw median, IQM, mean and optimality gap of normalised scores over tasks."""
     names = list(results)[::-1]
     pyplot = figures.headless_pyplot()
@@ -222,23 +250,26 @@ def aggregates(results: Dict[str, np.ndarray], look: Style) -> Any:
             axis.plot([middle, middle], [row - 0.25, row + 0.25], color=colour, lw=2)
         rows_of(axis, labels(names, column == 0))
         axis.set_xlabel("normalised score")
+    figure.suptitle(runs, fontsize=FONT["axes.titlesize"])
     return figure
 
 
-def profiles(results: Dict[str, np.ndarray], look: Style) -> Any:
+def profiles(results: Dict[str, np.ndarray], look: Style, runs: str) -> Any:
     """Draw the share of runs with a score above tau."""
     figure, (axis,) = panels(1)
     lines(axis, {name: (statistics.TAUS, each) for name, each in results.items()}, look)
+    axis.set_title(runs)
     axis.set_xlabel("normalised score τ")
     axis.set_ylabel("share of runs with a score > τ")
     legend(figure, [axis])
     return figure
 
 
-def efficiency(results: Dict[str, Any], look: Style) -> Any:
+def efficiency(results: Dict[str, Any], look: Style, runs: str) -> Any:
     """Draw the IQM over all tasks against the share of training."""
     figure, (axis,) = panels(1)
     lines(axis, results, look)
+    axis.set_title(runs)
     axis.set_xlabel("share of the training steps")
     axis.set_ylabel("IQM of normalised scores")
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -254,7 +285,7 @@ def lines(axis: Any, results: Dict[str, Any], look: Style) -> None:
         axis.fill_between(x, low, high, color=colour, alpha=0.16, lw=0)
 
 
-def improvement(results: Dict[Tuple[str, str], np.ndarray]) -> Any:
+def improvement(results: Dict[Tuple[str, str], np.ndarray], runs: str) -> Any:
     """Draw the probability that the first of each pair is better."""
     pairs = list(results)[::-1]
     names = [f"{label_of(x)}\n> {label_of(y)}" for x, y in pairs]
@@ -270,6 +301,7 @@ def improvement(results: Dict[Tuple[str, str], np.ndarray]) -> Any:
         axis.plot([middle, middle], [row - 0.25, row + 0.25], color="#0072B2", lw=2)
     rows_of(axis, names)
     axis.axvline(0.5, color="0.5", ls=":", lw=1)
+    axis.set_title(runs)
     axis.set_xlim(-0.02, 1.02)
     axis.set_xlabel("probability that the first is better than the second")
     return figure

@@ -10,11 +10,11 @@ from typing import Any, Dict, List
 from wqmix.config.reading import one_line
 
 from ..figures import counted
-from ..groups import COMPLETED
+from ..groups import COMPLETED, algorithm_settings, spelt, task_settings
 from .drawing import title_of
-from .scores import LATE, Comparison
-from .statistics import REPETITIONS
-from .tables import best_of, latex, rounded
+from .scores import LATE, Comparison, Group
+from .statistics import FEWEST, REPETITIONS
+from .tables import bold_of, latex, rounded
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto;
@@ -41,11 +41,14 @@ figure { margin: 0; } figcaption { color: #444; font-size: .87rem; max-width: 48
 """
 
 MOST_UNFOLDED = 8  # remarks on single runs
+MOST_SETTINGS = 16  # unfolded
+LONGEST = 60  # characters of a setting
+ALWAYS = ("weighting", "alpha")  # Weighted QMIX's own
 CAPTIONS = {
     "learning_curves": (
         "Learning curves",
         "IQM over runs, with 95 % bootstrap intervals. Thin where some of the runs "
-        "have ended: there it is of those that go on.",
+        "have ended: there it is of those that go on. n: runs of each algorithm.",
     ),
     "final_scores": (
         "Final scores",
@@ -113,6 +116,7 @@ def report(
         "<h2>Final scores</h2>",
         final_table(comparison, results["final"]),
         method(comparison),
+        settings(comparison),
     ]
     order = [name for name in CAPTIONS if name in images]
     body += [figure(name, images[name]) for name in order]
@@ -172,27 +176,28 @@ def final_table(comparison: Comparison, final: Dict[Any, Any]) -> str:
     names = comparison.algorithms
     rows = []
     for task in comparison.tasks:
-        best, cells = best_of(comparison, final, task), [text(task)]
+        bold, cells = bold_of(comparison, final, task), [text(task)]
         for name in names:
-            cells.append(cell(final.get((name, task)), name in best))
+            n = comparison.n_scores(name, task)
+            cells.append(cell(final.get((name, task)), n, name in bold))
         rows.append([*cells, f"{comparison.horizons[task]:,}"])
     return table(["task", *map(title_of, names), "at step"], rows)
 
 
-def cell(found: Any, is_best: bool) -> str:
-    """Return one entry: the IQM, its interval small."""
+def cell(found: Any, n: int, is_bold: bool) -> str:
+    """Return one entry: the IQM; small, its interval and the number of runs."""
     if found is None:
         return "–"
     middle, low, high = (rounded(each, found[0]) for each in found)
-    middle = f"<b>{middle}</b>" if is_best else middle
-    return f"{middle} <small>[{low}, {high}]</small>"
+    middle = f"<b>{middle}</b>" if is_bold else middle
+    return f"{middle} <small>[{low}, {high}]</small><small>n = {n}</small>"
 
 
 def method(comparison: Comparison) -> str:
     """Say how the numbers come about."""
     scales = ", ".join(
         f"{task}: {worst:.4g} … {best:.4g}"
-        for task, (worst, best) in sorted(comparison.ranges.items())
+        for task, (worst, best) in comparison.ranges.items()
     )
     complete, everything = comparison.complete_tasks(), comparison.tasks
     over = "all tasks"
@@ -205,12 +210,64 @@ def method(comparison: Comparison) -> str:
         "<p class=quiet>A run's final score is the mean of its last "
         f"{comparison.last} values up to the task's step above, the last that every "
         f"algorithm reached, and {100 * (LATE - 1):.0f} % beyond. IQM: interquartile "
-        "mean over runs. In brackets and as bars or bands: 95 % stratified-bootstrap "
+        "mean over n runs. In brackets and as bars or bands: 95 % stratified-bootstrap "
         f"intervals, {REPETITIONS:,} repetitions (Agarwal et al. 2021; rliable). Bold: "
-        f"the interval reaches that of the best. {better} values count as better. "
+        "the interval reaches that of the best, unless all of them do, or some are of "
+        f"fewer than {FEWEST} runs. {better} values count as better. "
         f"Statistics over tasks are over {text(over)}, on a scale from 0 (worst) to 1: "
         f"{text(scales)}.</p>"
     )
+
+
+def settings(comparison: Comparison) -> str:
+    """Return in which settings the algorithms differ, and what cut names stand for."""
+    groups = list(comparison.groups.values())
+    found = {
+        name: values_of([group for group in groups if group.algorithm == name])
+        for name in comparison.algorithms
+    }
+    keys = sorted({key for values in found.values() for key in values})
+    shown = [*filter(keys.__contains__, ALWAYS), *(k for k in keys if k not in ALWAYS)]
+    rows = []
+    for key in shown:
+        cells = [values.get(key, "–") for values in found.values()]
+        if key in ALWAYS or len(set(cells)) > 1:
+            rows.append([text(key), *map(text, cells)])
+    parts = [f"<p class=quiet>{text(each)}</p>" for each in cut_tasks(groups)]
+    if rows:
+        several = table(["setting", *map(title_of, found)], rows)
+        summary = f"In which the algorithms differ, and α: {len(rows)}"
+        is_open = " open" if len(rows) <= MOST_SETTINGS else ""
+        parts.append(
+            f"<details{is_open}><summary>{summary}</summary>{several}</details>"
+        )
+    return f"<h2>Settings</h2>{''.join(parts)}" if parts else ""
+
+
+def values_of(groups: List[Group]) -> Dict[str, str]:
+    """Return an algorithm's settings; of several values, the tasks of each."""
+    tasks_of: Dict[str, Dict[str, Dict[str, None]]] = {}
+    for group in groups:
+        for run in group.runs:
+            for key, value in algorithm_settings(run).items():
+                shown = spelt(value)
+                shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+                tasks_of.setdefault(key, {}).setdefault(shown, {})[group.task] = None
+    return {
+        key: next(iter(values))
+        if len(values) == 1
+        else "; ".join(f"{v} ({', '.join(tasks)})" for v, tasks in values.items())
+        for key, values in tasks_of.items()
+    }
+
+
+def cut_tasks(groups: List[Group]) -> List[str]:
+    """Return the whole settings of each task whose name is cut."""
+    runs = {group.task: group.runs[0] for group in groups if "…" in group.task}
+    return [
+        f"{task}: {', '.join(f'{k}={spelt(v)}' for k, v in task_settings(run).items())}"
+        for task, run in runs.items()
+    ]
 
 
 def figure(name: str, image: bytes) -> str:
@@ -228,7 +285,11 @@ def reaching_table(comparison: Comparison, rows: List[Dict[str, Any]]) -> str:
     """Return after how many steps runs first had a score: the median, and how many."""
     found = {(r["task"], r["threshold"], r["algorithm"]): r for r in rows}
     lines = []
-    for task, threshold in sorted({(r["task"], r["threshold"]) for r in rows}):
+    places = {task: number for number, task in enumerate(comparison.tasks)}
+    for task, threshold in sorted(
+        {(r["task"], r["threshold"]) for r in rows},
+        key=lambda each: (places[each[0]], each[1]),
+    ):
         cells = [found.get((task, threshold, name)) for name in comparison.algorithms]
         value = next(cell["value"] for cell in cells if cell)
         lines.append([text(task), f"{value:.4g} ({threshold:.0%})", *map(steps, cells)])
@@ -262,7 +323,7 @@ def run_list(comparison: Comparison) -> str:
             "–" if run.seconds is None else f"{run.seconds[-1] / 3600:.2f}",
             text(run.clock or "–"),
         ]
-        for _, group in sorted(comparison.groups.items())
+        for _, group in comparison.groups.items()
         for run in group.runs
     ]
     head = "folder,algorithm,task,seed,status,last step,hours,time from".split(",")

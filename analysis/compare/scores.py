@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from ..choice import Choice
 from ..figures import TITLES, counted
-from ..groups import COMPLETED, grouped
+from ..groups import COMPLETED, grouped, in_order, in_order_of_names
 from ..runs import Record, told
 
 NEARLY = 0.95  # of the horizon: so far a run must have come for a final score
@@ -33,19 +34,26 @@ class Group:
     scored: List[Record] = field(default_factory=list)
     scores: np.ndarray = field(default_factory=lambda: np.array([]))
 
+    @property
+    def stem(self) -> str:
+        """Return the algorithm's own name, as its runs have it."""
+        name: str = self.runs[0].config["name"]
+        return name
+
 
 @dataclass
 class Comparison:
     """Everything that is compared.
 
     Attributes:
-        groups: by algorithm and task.
+        groups: by algorithm and task, sorted.
         horizons: the step at which final scores are taken, by task.
         ranges: what is 0 and what is 1 on the common scale, by task.
         remarks: what a reader must know of the whole.
         on_runs: what was found in single runs, and which are left out, and why.
         last: how many of the last values make a final score.
         lower_is_better: whether it is, as of a loss.
+        smooth: curves show the mean of so many values of each run.
     """
 
     metric: str
@@ -56,26 +64,37 @@ class Comparison:
     on_runs: List[str]
     last: int
     lower_is_better: bool = False
+    smooth: int = 1
+
+    @property
+    def stems(self) -> Dict[str, str]:
+        """Return each shown algorithm's own name."""
+        return {group.algorithm: group.stem for group in self.groups.values()}
 
     @property
     def algorithms(self) -> List[str]:
         """Return the algorithms: the known ones first, as papers list them."""
-        known = list(TITLES)
+        known, stems = list(TITLES), self.stems
 
-        def place(name: str) -> Tuple[int, str]:
-            stem = name.split(" ")[0]
-            return known.index(stem) if stem in known else len(known), name
+        def place(name: str) -> Tuple[int, List[Any]]:
+            stem = stems[name]
+            return known.index(stem) if stem in known else len(known), in_order(name)
 
-        return sorted({algorithm for algorithm, _ in self.groups}, key=place)
+        return sorted(stems, key=place)
 
     @property
     def tasks(self) -> List[str]:
-        """Return the tasks, in alphabetical order."""
-        return sorted({task for _, task in self.groups})
+        """Return the tasks, by the numbers in their names."""
+        return sorted({task for _, task in self.groups}, key=in_order)
 
     def on(self, task: str) -> List[Group]:
         """Return the groups of a task."""
-        return [group for _, group in sorted(self.groups.items()) if group.task == task]
+        return [group for group in self.groups.values() if group.task == task]
+
+    def n_scores(self, algorithm: str, task: str) -> int:
+        """Return how many runs have a final score."""
+        group = self.groups.get((algorithm, task))
+        return len(group.scores) if group else 0
 
     def normalised(self, values: np.ndarray, task: str) -> np.ndarray:
         """Return values on the common scale of all tasks."""
@@ -100,6 +119,8 @@ def compare(
     last: int,
     ranges: Optional[Dict[str, Range]] = None,
     lower_is_better: bool = False,
+    choice: Optional[Choice] = None,
+    smooth: int = 1,
 ) -> Comparison:
     """Group runs and score them.
 
@@ -110,6 +131,8 @@ def compare(
         ranges: the scale of tasks that have a known one; others go from the lowest to
             the highest final score here.
         lower_is_better: whether it is, as of a loss.
+        choice: which algorithms and tasks, and under which names; None: all.
+        smooth: curves show the mean of so many values of each run.
     """
     on_runs = told(records)
     measured = [record for record in records if len(record.steps)]
@@ -121,9 +144,16 @@ def compare(
             f"{empty} of {counted(len(records), 'run')} without a value that counts: "
             "left out"
         )
-    groups = {key: Group(*key, runs) for key, runs in found.items()}
+    chosen, said = (choice or Choice()).of_groups(found)
+    remarks += said
+    if smooth > 1:
+        remarks.append(
+            f"curves show the mean of each value and up to {smooth - 1} before it; "
+            "final scores and steps to a score are of the values themselves"
+        )
+    groups = {key: Group(*key, chosen[key]) for key in in_order_of_names(chosen)}
     comparison = Comparison(
-        metric, groups, {}, {}, remarks, on_runs, last, lower_is_better
+        metric, groups, {}, {}, remarks, on_runs, last, lower_is_better, smooth
     )
     for task in comparison.tasks:
         score(comparison, task)

@@ -41,34 +41,49 @@ def best_of(
     return [name for name, (_, _, high) in here.items() if high >= low]
 
 
+def bold_of(
+    comparison: Comparison, final: Dict[Any, Tuple[float, ...]], task: str
+) -> List[str]:
+    """Return the algorithms that are bold: none, where intervals tell nothing apart.
+
+    As of few runs, or where each of the intervals reaches the best's.
+    """
+    best = best_of(comparison, final, task)
+    sizes = [len(group.scores) for group in comparison.on(task) if len(group.scores)]
+    tells = min(sizes, default=0) >= statistics.FEWEST and len(best) < len(sizes)
+    return best if tells else []
+
+
 def latex(comparison: Comparison, final: Dict[Any, Tuple[float, ...]]) -> str:
     """Return the final scores as a LaTeX table (booktabs)."""
     names = comparison.algorithms
     head = " & ".join(["", *(title_of(name).translate(LATEX) for name in names)])
     lines = [
         f"% {comparison.metric}: IQM [95% stratified-bootstrap interval] of the final",
-        r"% scores; bold: the interval reaches the best's. Needs \usepackage{booktabs}",
+        "% scores, number of runs. Bold: the interval reaches the best's, unless all",
+        f"% do, or some are of fewer than {statistics.FEWEST} runs. Needs booktabs",
         rf"\begin{{tabular}}{{l{'r' * len(names)}}}",
         r"\toprule",
         rf"{head} \\",
         r"\midrule",
     ]
     for task in comparison.tasks:
-        best = best_of(comparison, final, task)
+        bold = bold_of(comparison, final, task)
         cells = [task.translate(LATEX)]
         for name in names:
-            cells.append(latex_cell(final.get((name, task)), name in best))
+            n = comparison.n_scores(name, task)
+            cells.append(latex_cell(final.get((name, task)), n, name in bold))
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def latex_cell(found: Any, is_best: bool) -> str:
+def latex_cell(found: Any, n: int, is_bold: bool) -> str:
     """Return one entry of the table."""
     if found is None:
         return "--"
     middle, low, high = (rounded(each, found[0]) for each in found)
-    middle = rf"\mathbf{{{middle}}}" if is_best else middle
-    return rf"${middle}$ {{\scriptsize $[{low}, {high}]$}}"
+    middle = rf"\mathbf{{{middle}}}" if is_bold else middle
+    return rf"${middle}$ {{\scriptsize $[{low}, {high}]$, ${n}$}}"
 
 
 def write_all(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
@@ -98,7 +113,7 @@ def write_all(comparison: Comparison, results: Dict[str, Any], out: Path) -> Non
 def runs(comparison: Comparison) -> List[Dict[str, Any]]:
     """Return a row for each run that is compared."""
     rows = []
-    for _, group in sorted(comparison.groups.items()):
+    for _, group in comparison.groups.items():
         score_of = dict(zip(map(id, group.scored), group.scores.tolist()))
         for run in group.runs:
             hours = None if run.seconds is None else round(run.seconds[-1] / 3600, 3)
@@ -121,7 +136,7 @@ def final_rows(comparison: Comparison, final: Dict[Any, Any]) -> List[Dict[str, 
             "runs": len(comparison.groups[name, task].scores),
             "at_step": comparison.horizons[task],
         }
-        for (name, task), (middle, low, high) in sorted(final.items())
+        for (name, task), (middle, low, high) in final.items()
     ]
 
 
@@ -186,7 +201,7 @@ def marl_eval(comparison: Comparison) -> Iterator[str]:
     thousands of runs.
     """
     found: Dict[str, Any] = {}
-    for (name, task), group in sorted(comparison.groups.items()):
+    for (name, task), group in comparison.groups.items():
         environment = env_of(group.runs[0])
         algorithms = found.setdefault(environment, {}).setdefault(task, {})
         algorithms[name] = {

@@ -257,6 +257,87 @@ def test_one_run_has_no_interval_to_speak_of(tmp_path):
     assert remark.startswith("3s5z: one run of vdn: such an interval has no width")
 
 
+def several(tmp_path, n_of):
+    """Runs of two algorithms whose scores are far apart; how many of each."""
+    for name, n in n_of.items():
+        for seed in range(n):
+            write_run(tmp_path / f"{name}{seed}", name, seed=seed)
+    return comparison(tmp_path)
+
+
+def test_nothing_is_bold_beside_intervals_that_tell_nothing_apart(tmp_path):
+    apart = {("qmix", "3s5z"): (4.0, 3.0, 5.0), ("vdn", "3s5z"): (8.0, 6.0, 9.0)}
+    found = several(tmp_path / "a", {"qmix": 5, "vdn": 5})
+    assert tables.bold_of(found, apart, "3s5z") == ["vdn"]
+    same = {**apart, ("qmix", "3s5z"): (4.0, 0.0, 8.0)}  # both would be bold
+    assert tables.bold_of(found, same, "3s5z") == []
+    for number, sizes in enumerate(({"qmix": 5, "vdn": 3}, {"qmix": 4, "vdn": 5})):
+        found = several(tmp_path / str(number), sizes)
+        assert tables.bold_of(found, apart, "3s5z") == []
+
+
+def test_few_runs_are_told(tmp_path):
+    found = several(tmp_path / "a", {"qmix": 3, "vdn": 4, "cw_qmix": 5})
+    (remark,) = statistics.few_runs(found)
+    assert remark.startswith("fewer than 5 runs (3s5z: 3 of qmix, 4 of vdn): ")
+    assert statistics.few_runs(several(tmp_path / "b", {"qmix": 5})) == []
+
+
+@pytest.mark.slow
+def test_how_often_the_interval_of_few_runs_holds_the_true_value():
+    """What the remark and the page say: 76, 88 and, of ten, 93 of 100."""
+    draw = np.random.default_rng(0)
+    shares = {}
+    for n in (3, 4, 10):
+        # As columns: 2,000 samples at once, each resampled by itself.
+        _, low, high = statistics.bootstrap([draw.normal(size=(n, 2000))])
+        shares[n] = float(np.mean((low <= 0) & (high >= 0)))
+    assert shares == pytest.approx({3: 0.76, 4: 0.88, 10: 0.93}, abs=0.03)
+
+
+def test_each_cell_and_each_panel_says_of_how_many_runs(tmp_path):
+    found = several(tmp_path, {"qmix": 2, "vdn": 3})
+    final = {(name, "3s5z"): (2.0, 1.0, 3.0) for name in ("qmix", "vdn")}
+    page = report(found, {"final": final, "reaching": []}, {}, [])
+    assert re.findall("<small>n = (.)</small>", page) == ["3", "2"]  # VDN is first
+    look, curves = drawing.styles(found), statistics.curves(found, statistics.by_steps)
+    (axis,) = drawing.curves(found, curves, look, drawing.STEPS).axes
+    assert axis.get_title() == "3s5z (n = 2 to 3)"
+    (axis,) = drawing.final_scores(found, final, look).axes
+    assert axis.get_title() == "3s5z\nat step 100 (n = 2 to 3)"
+    scores = statistics.matrices(found)
+    runs = drawing.over_tasks(found, map(len, scores.values()))
+    assert runs == "n = 2 to 3"
+
+
+def test_panels_and_rows_are_sorted_by_their_numbers(tmp_path):
+    for number, task in enumerate(("10m_vs_11m", "5m_vs_6m", "MMM2")):
+        for alpha in (0.1, 0.05):
+            folder = tmp_path / f"{number} {alpha}"
+            write_run(folder, "cw_qmix", task, alpha=alpha)
+    found = comparison(tmp_path)
+    assert found.tasks == ["5m_vs_6m", "10m_vs_11m", "MMM2"]
+    assert found.algorithms == ["cw_qmix alpha=0.05", "cw_qmix alpha=0.1"]
+    rows = [row["task"] for row in tables.runs(found)]
+    assert rows[:3] == found.tasks
+    assert [task for _, task in statistics.final_scores(found)][:3] == found.tasks
+
+
+def test_the_settings_in_which_algorithms_differ_alpha_always(tmp_path):
+    for number, name in enumerate(("cw_qmix", "ow_qmix")):
+        more = {"alpha": 0.1, "weighting": name[:2], "lr": 0.01 * (number + 1)}
+        write_run(tmp_path / f"{name}", name, gamma=0.9, **more)
+    write_run(tmp_path / "prey", "ow_qmix", "prey", alpha=0.5, weighting="ow", lr=0.02)
+    page = report(comparison(tmp_path), {"final": {}, "reaching": []}, {}, [])
+    page = page[page.index("<h2>Settings") :]
+    rows = re.findall("<tr><td>(\\w+)</td><td>(.*?)</td><td>(.*?)</td></tr>", page)
+    assert rows == [
+        ("weighting", "cw", "ow"),
+        ("alpha", "0.1", "0.1 (3s5z); 0.5 (prey)"),
+        ("lr", "0.01", "0.02"),
+    ]
+
+
 def test_steps_to_reach_a_score(tmp_path):
     write_run(tmp_path / "1", seed=1, values=(0, 6, 10), steps=(0, 50, 100))
     write_run(tmp_path / "2", seed=2, values=(0, 1, 8), steps=(0, 50, 100))
@@ -303,12 +384,15 @@ def test_the_latex_table(tmp_path):
         ("qmix", "5m_vs_6m"): (2.0, 1.0, 3.0),
         ("cw_qmix", "5m_vs_6m"): (5.0, 4.0, 6.5),
     }
+    for seed in range(10, 14):  # with the first ones 5 runs of each
+        write_run(tmp_path / f"1.{seed}", "qmix", "5m_vs_6m", seed)
+        write_run(tmp_path / f"2.{seed}", "cw_qmix", "5m_vs_6m", seed, values=(0, 5))
     lines = tables.latex(comparison(tmp_path), final).splitlines()
-    assert lines[2] == r"\begin{tabular}{lrr}"
-    assert lines[4] == r" & QMIX & CW-QMIX \\"
-    assert lines[6] == (
-        r"5m\_vs\_6m & $2.00$ {\scriptsize $[1.00, 3.00]$} & "
-        r"$\mathbf{5.00}$ {\scriptsize $[4.00, 6.50]$} \\"
+    assert lines[3] == r"\begin{tabular}{lrr}"
+    assert lines[5] == r" & QMIX & CW-QMIX \\"
+    assert lines[7] == (
+        r"5m\_vs\_6m & $2.00$ {\scriptsize $[1.00, 3.00]$, $5$} & "
+        r"$\mathbf{5.00}$ {\scriptsize $[4.00, 6.50]$, $5$} \\"
     )
     assert "a_b & 100%".translate(tables.LATEX) == r"a\_b \& 100\%"
 
@@ -374,7 +458,8 @@ def test_everything_is_written_and_the_report_needs_nothing_else(tmp_path, capsy
     names = "learning_curves wall_clock final_scores aggregates profiles improvement"
     for name in [*names.split(), "sample_efficiency"]:
         assert (out / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
-        assert (out / f"{name}.pdf").read_bytes()[:5] == b"%PDF-"
+        pdf = (out / f"{name}.pdf").read_bytes()
+        assert pdf[:5] == b"%PDF-" and b"/FontFile2" in pdf and b"/Type3" not in pdf
     page = Links((out / "report.html").read_text(encoding="utf-8"))
     assert page.tags.count("img") == 7 and "script" not in page.tags
     assert all(link.startswith("data:image/svg+xml;base64,") for link in page.links)

@@ -35,7 +35,9 @@ def test_a_rising_line_rises(tmp_path, capsys):
 
 
 def line_of(folder):
-    ((name, steps, values, full),) = plot.medians(read_all([str(folder)], METRIC))
+    (((name, steps, values, full),),) = plot.medians(
+        read_all([str(folder)], METRIC)
+    ).values()
     return name, np.interp([0, 50, 100, 150, 200], steps, values), steps[full - 1]
 
 
@@ -64,6 +66,30 @@ def test_interrupted_runs_of_a_seed_that_was_completed_do_not_count(tmp_path, ca
     name, values, _ = line_of(tmp_path)
     assert (name, values[-1]) == ("qmix, 3s5z (1 run)", 10)
     assert "note: 2 runs left out: one counts for each seed" in capsys.readouterr().err
+
+
+def test_each_task_has_a_panel_and_lines_that_meet_are_shown_in_turns(tmp_path, capsys):
+    for number, task in enumerate(("10m_vs_11m", "5m_vs_6m")):
+        for name in ("qmix", "vdn"):
+            top = 10.0 * (number + 1)
+            folder = tmp_path / f"{name}{number}"
+            write_run(folder, name, task, values=(0.0, top), steps=(0, 1000))
+    assert plot.main([str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    first, second = told.rstrip("\n").split("\n\n")
+    assert first.startswith("5m_vs_6m: test_return_mean\n        20 |")
+    assert second.startswith("10m_vs_11m: test_return_mean\n        10 |")
+    for panel in (first, second):
+        rows = "".join(r.split("|")[1] for r in panel.splitlines() if "|" in r)
+        marks = rows.replace(" ", "")
+        assert abs(marks.count("o") - marks.count("x")) <= 12 and "ox" in marks
+    assert second.splitlines()[-2:] == [
+        "  o qmix, 10m_vs_11m (1 run)",
+        "  x vdn, 10m_vs_11m (1 run)",
+    ]
+    path = tmp_path / "a.png"
+    assert plot.main([str(tmp_path), "--out", str(path)]) == 0
+    assert path.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_one_value_and_a_flat_line(tmp_path, capsys):

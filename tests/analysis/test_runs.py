@@ -7,7 +7,7 @@ import json
 import pytest
 
 from wqmix.analysis.folders import run_folders
-from wqmix.analysis.groups import env_of, name_all
+from wqmix.analysis.groups import env_of, in_order, name_all
 from wqmix.analysis.runs import read_all, read_run
 from wqmix.analysis.salvage import salvage
 from wqmix.config.reading import ReadingError
@@ -225,6 +225,51 @@ def test_tasks_by_their_arguments(tmp_path):
         "prey miscapture_punishment=-2",
         "prey miscapture_punishment=-2",
     ]
+
+
+def test_names_are_sorted_by_their_numbers():
+    names = ["a p=-2", "3s5z", "a p=1e-05", "10m", "a p=0.5", "3s_vs_5z", "5m", ""]
+    assert sorted(names, key=in_order) == [
+        *("", "3s5z", "3s_vs_5z", "5m", "10m", "a p=-2", "a p=1e-05", "a p=0.5")
+    ]
+
+
+def test_a_game_of_ours_says_what_is_not_as_in_its_file(tmp_path):
+    """Of 5 x 5 cells and 4 agents it is not the paper's predator-prey."""
+    usual = {"map_name": None, "world_shape": [10, 10], "n_agents": 8, "n_prey": 8}
+    small = {**usual, "world_shape": [5, 5], "n_agents": 4}
+    write_run(tmp_path / "1", env="predator_prey", env_args=small)
+    (task,) = {task for _, task in names_of(read_all([str(tmp_path)], METRIC))[0]}
+    assert task == "predator_prey world_shape=5x5 n_agents=4"
+    prey = {"env": "wqmix_predator_prey", "base_dir": "/hosts/epymarl/src"}
+    write_run(tmp_path / "2", env_args=small, **prey)
+    write_run(tmp_path / "3", env="predator_prey", env_args=usual)
+    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    assert [name for _, name in names] == [
+        *2 * ["predator_prey world_shape=5x5 n_agents=4"],
+        "predator_prey world_shape=10x10 n_agents=8",
+    ]
+    (tmp_path / "own").mkdir()
+    write_run(tmp_path / "own" / "1", env="predator_prey", env_args=usual)
+    payoff = {"map_name": None, "payoff": [[8, -12, -12], [-12, 0, 0], [-12, 0, 0.5]]}
+    write_run(tmp_path / "own" / "2", env="matrix_game", env_args=payoff)
+    names, _ = names_of(read_all([str(tmp_path / "own")], METRIC))
+    assert [name for _, name in names] == [
+        "predator_prey",
+        "matrix_game payoff=[[8,-12,-12],[-12,0,0],[- … #1",
+    ]
+
+
+def test_what_tells_the_runs_of_one_apart_is_said_of_all_that_have_it(tmp_path):
+    for number, (name, alpha) in enumerate(
+        (("cw_qmix", 0.1), ("cw_qmix", 0.5), ("ow_qmix", 0.1))
+    ):
+        write_run(tmp_path / str(number), name, alpha=alpha)
+    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    assert [name for name, _ in names][2] == "ow_qmix alpha=0.1"
+    write_run(tmp_path / "3", "ow_qmix", "prey", alpha=0.5)  # as it may on other tasks
+    names, _ = names_of(read_all([str(tmp_path)], METRIC))
+    assert [name for name, _ in names][2:] == ["ow_qmix", "ow_qmix"]
 
 
 def test_an_argument_that_only_some_runs_have_makes_another_task(tmp_path):
