@@ -15,6 +15,7 @@ import importlib
 import multiprocessing
 import os
 import platform
+import re
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from typing import Any, Callable, List
 
 from ..errors import WQMixError
 from . import command_line, detect, registration, shims
-from .configs import OUR_CONFIGS, ConfigFiles, read_yaml
+from .configs import OUR_CONFIGS, ConfigFiles, our_names, read_yaml
 from .hosts import HostAdapter
 from .hosts.base import read_text
 from .notes import note
@@ -32,6 +33,7 @@ from .notes import note
 CAN_FORK = "fork" in multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("fork" if CAN_FORK else "spawn")
 IMPORTED_ONCE = ("torch", "sacred.observers")
+PARITY = re.compile(r"parity: (.*updates equal .*)|wqmix: (parity .*)")
 TRAINED = "wqmix doctor: one training step done"
 OUTPUT = "output.txt"
 SECONDS = 60  # for a busy machine; a quiet one needs ten in all
@@ -80,6 +82,7 @@ def parse(argv: List[str]) -> argparse.Namespace:
     parser.add_argument("script", nargs="?", metavar="src/main.py")
     parser.add_argument("-m", dest="module", help="a module instead of a script")
     parser.add_argument("--host", help="use this adapter without looking")
+    parser.add_argument("--base", help="the host's configuration to inherit from")
     parser.add_argument(
         "--env-config", default="matrix_game", help="the game (default: %(default)s)"
     )
@@ -93,11 +96,13 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
     else:
         module = arguments.module or detect.EMBEDDED_MODULE
         target, start = detect.module_target(module), ["-m", module]
-    host = detect.detect(target.root, arguments.host)
+    host = detect.detect(target.root, arguments.host, arguments.base)
     files = ConfigFiles(host, target.root, registration.learner_keys(target.root))
     ours = files.ours()
-    algorithms = [host.aliases.get("qmix", "qmix"), *filter(names_learner, ours)]
+    base = host.aliases.get("qmix", "qmix")
+    algorithms = [base, *filter(names_learner, ours)]
     prefix = ["--host", arguments.host] if arguments.host else []
+    prefix += ["--base", arguments.base] if arguments.base else []
     game = arguments.env_config
     rows = [
         Row("host", f"{host.title}, in {target.root}"),
@@ -105,7 +110,11 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
         Row("shims", shim_names(host, target)),
         Row("names", taken_names(files)),
     ]
-    rows += [config_row(files, name, game) for name in ours]
+    if not files.host_file("algs", base).is_file():
+        others = ", ".join(set(files.names("algs")).difference(our_names())) or "none"
+        remedy = f"--base NAME, one of its own: {others}"
+        return [*rows, Row("base", f"it has no config/algs/{base}.yaml", remedy)]
+    rows += merged([config_row(files, name, game) for name in ours])
     os.environ["OMP_NUM_THREADS"] = "1"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # sacred's, about pkg_resources
@@ -113,8 +122,30 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
             importlib.import_module(module)
     with tempfile.TemporaryDirectory(prefix="wqmix-doctor-") as name:
         folder, words = Path(name), [*prefix, *start]
-        runs = [Run.start(words, each, game, folder / each) for each in algorithms]
-        return rows + [run.row() for run in runs]
+        small = known_settings(files, base, game)
+        runs = [
+            Run.start(words, each, game, folder / each, small) for each in algorithms
+        ]
+        return rows + [row for run in runs for row in run.rows()]
+
+
+def known_settings(files: ConfigFiles, base: str, game: str) -> List[str]:
+    """Return those settings of a small run that this host has."""
+    chosen = (files.choose("algs", base), files.choose("envs", game))
+    known = {**files.defaults()}
+    for choice in chosen:
+        known.update(choice.settings())
+    return [word for word in SMALL_RUN if word.split("=")[0] in {*known, "seed"}]
+
+
+def merged(rows: List[Row]) -> List[Row]:
+    """Return the rows with those that fail for one reason as one."""
+    reasons = {row.remedy: [] for row in rows if row.remedy}
+    for row in rows:
+        if row.remedy:
+            reasons[row.remedy].append(row.result)
+    failed = [Row("config", ", ".join(names), why) for why, names in reasons.items()]
+    return [row for row in rows if not row.remedy] + failed
 
 
 def names_learner(name: str) -> bool:
@@ -177,16 +208,33 @@ class Run:
 
     @classmethod
     def start(
-        cls, target: List[str], algorithm: str, env_config: str, folder: Path
+        cls,
+        target: List[str],
+        algorithm: str,
+        env_config: str,
+        folder: Path,
+        settings: List[str],
     ) -> Run:
         """Start it; all children run side by side, each with a folder to write to."""
         folder.mkdir()
         words = [*target, f"--config={algorithm}", f"--env-config={env_config}"]
+        is_ours = algorithm in our_names()
         process = PROCESSES.Process(
-            target=child, args=([*words, "with", *SMALL_RUN], str(folder))
+            target=child, args=([*words, "with", *settings], is_ours, str(folder))
         )
         process.start()
         return cls(algorithm, env_config, process, folder)
+
+    def rows(self) -> List[Row]:
+        """Wait for its end; say how it went, and what the parity probe found."""
+        row = self.row()
+        output = read_text(self.folder / OUTPUT)
+        said = PARITY.search(output)
+        return (
+            [row, Row("parity", f"{self.algorithm}: {said.group(said.lastindex)}")]
+            if said
+            else [row]
+        )
 
     def row(self) -> Row:
         """Wait for its end and say how it went."""
@@ -213,8 +261,8 @@ def remedy(output: str) -> str:
     return next(f"{reason}: {advice}" for sign, advice in REMEDIES if sign in reason)
 
 
-def child(argv: List[str], folder: str) -> None:
-    """Run a target through the launcher until its first training step.
+def child(argv: List[str], is_ours: bool, folder: str) -> None:
+    """Run a target through the launcher until its, or our, learner's first step.
 
     All that is printed goes to a file in `folder`, as do temporary files.
     """
@@ -227,7 +275,8 @@ def child(argv: List[str], folder: str) -> None:
     record_into(os.path.join(folder, "results"))
     leave = os._exit
     try:
-        launcher.launch(launcher.parse(argv), then=end_after_training)
+        end = functools.partial(end_after_training, is_ours=is_ours)
+        launcher.launch(launcher.parse(argv), then=end)
     except WQMixError as error:
         note(f"error: {error}")
     finally:
@@ -250,10 +299,14 @@ def record_into(folder: str) -> None:
     FileStorageObserver.create = staticmethod(create_there)  # sacred 0.7 makes folders
 
 
-def end_after_training(learners: ModuleType) -> None:
-    """Have every learner end the process after its first `train`."""
+def end_after_training(learners: ModuleType, is_ours: bool) -> None:
+    """Have our learners, or the host's, end the process after their first `train`.
+
+    The other ones are left as they are: the parity probe runs the host's beside ours.
+    """
     for key, build in list(learners.REGISTRY.items()):
-        learners.REGISTRY[key] = functools.partial(build_to_end, build)
+        if (getattr(build, "func", None) is registration.build_learner) == is_ours:
+            learners.REGISTRY[key] = functools.partial(build_to_end, build)
 
 
 def build_to_end(build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

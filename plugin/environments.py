@@ -51,7 +51,7 @@ def steps_as_gymnasium(host: HostAdapter, root: Path) -> bool:
     """
     runner = root / "runners" / "episode_runner.py"
     text = read_text(runner) if runner.is_file() else ""
-    taken = re.search(r"^[ \t]*([^=\n]+)=\s*self\.env\.step\(", text, re.MULTILINE)
+    taken = re.search(r"^[ \t]*([^=\n]+)=\s*(?:self\.)?env\.step\(", text, re.MULTILINE)
     values = taken.group(1).count(",") + 1 if taken else 0
     return values == 5 if values in (3, 5) else host.steps_as_gymnasium
 

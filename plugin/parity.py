@@ -48,6 +48,8 @@ TOLERANCE = 1e-5  # of float32, on numbers of about one
 EPISODES, STEPS = 6, 8
 INTERVAL = 3
 TRIALS = 400
+LONGEST_STEP = 1e-3
+NOISE = 0.3  # so far from their targets that the greedy actions differ
 # Episodes so far at each update: a target update each `INTERVAL` episodes comes after
 # the second, third and last one, each `INTERVAL` updates after the third and sixth.
 EPISODE_NUMBERS = (1, 4, 7, 8, 9, 10)
@@ -91,18 +93,19 @@ def settled(
     mode = mode_of(args)
     if mode == "off":
         return settings
-    amount = settings.target_update.amount
+    amount, lr = settings.target_update.amount, settings.lr
     try:
         with apart():
             probe = Probe(host, mac, scheme, args)
-            found, difference = probe.settle(following(settings, INTERVAL))
+            assumed = dataclasses.replace(settings, lr=getattr(probe.args, "lr", lr))
+            found, difference = probe.settle(following(assumed, INTERVAL))
             told = "" if difference <= TOLERANCE else probe.told(found)
     except NotMeasured as reason:
         note(f"parity with {host.title}'s own QMIX was not measured: {reason}")
         return settings
     logger.log_stat("parity_difference", difference, 0)
     if difference <= TOLERANCE:
-        found = following(found, amount)
+        found = dataclasses.replace(following(found, amount), lr=lr)
         changed = differences(settings, found)
         also = f"; adopted: {', '.join(changed)}" if changed else ""
         logger.console_logger.info(
@@ -211,7 +214,7 @@ class Probe:
         from ..learners import LEARNERS
 
         logger = Logger()
-        values = {**read_yaml(OUR_CONFIGS / "cw_qmix.yaml"), **vars(self.args), **PLAIN}
+        values = {**vars(self.args), **read_yaml(OUR_CONFIGS / "cw_qmix.yaml"), **PLAIN}
         args = SimpleNamespace(**values, wqmix_host=settings)
         learner = LEARNERS["wqmix_learner"](
             copy.deepcopy(self.mac), self.scheme, logger, args
@@ -232,7 +235,7 @@ class Probe:
         parameters = [*mac.parameters(), *mixer.parameters()]
         noise = torch.Generator().manual_seed(1)
         for p in parameters:
-            p.data += 0.1 * torch.randn(p.shape, generator=noise)
+            p.data += NOISE * torch.randn(p.shape, generator=noise)
         found, returned = [], None
         for number, batch in zip(EPISODE_NUMBERS[:updates], self.batches):
             returned = learner.train(copy.deepcopy(batch), number * STEPS, number)
@@ -252,8 +255,10 @@ class Probe:
                 (max(self.difference(each, stage), TOLERANCE), number, each)
                 for number, each in enumerate(stage.facts(settings, self.args))
             ]
-            settings = min(tried)[2]  # the first one of those that are equal
+            nearest, _, settings = min(tried)  # the first one of those that are equal
             difference = self.difference(settings)
+            if nearest > TOLERANCE:  # no later stage explains it
+                break
         return settings, difference
 
     def difference(
@@ -415,6 +420,9 @@ def quiet(args: Any) -> SimpleNamespace:
     values = {**vars(args), "used_per": getattr(args, "use_per", False)}
     values.update({key: value for key, value in QUIET.items() if key in values})
     values["learner_log_interval"] = 0
+    # Steps so long that rounding grows with them would show differences that are none.
+    if isinstance(values.get("lr"), float):
+        values["lr"] = min(values["lr"], LONGEST_STEP)
     if "target_update_interval" in values:
         values["target_update_interval"] = INTERVAL
     if values.get("target_update_interval_or_tau", 0) > 1:
@@ -487,9 +495,12 @@ TRIED = (
 def of_the_loss(settings: HostSettings, args: Any) -> Iterator[HostSettings]:
     """Facts that the first update's loss shows."""
     named = {v for k, v in vars(args).items() if "lambda" in k and is_share(v)}
-    both = (False, True)
     for td_lambda, rewards, returns, double_q, factor in itertools.product(
-        [settings.td_lambda, *sorted(named | {0.0})], both, both, both, (1.0, 0.5)
+        [settings.td_lambda, *sorted(named | {0.0})],
+        either(settings.standardise_rewards),
+        either(settings.standardise_returns),
+        either(settings.double_q),
+        sorted((1.0, 0.5), key=settings.loss_factor.__ne__),
     ):
         yield dataclasses.replace(
             settings,
@@ -528,6 +539,11 @@ def of_the_targets(settings: HostSettings, args: Any) -> Iterator[HostSettings]:
     rules = [TargetUpdate("episodes", INTERVAL), TargetUpdate("steps", INTERVAL)]
     for rule in [*rules, *(TargetUpdate("soft", tau) for tau in sorted(taus))]:
         yield dataclasses.replace(settings, target_update=rule)
+
+
+def either(assumed: bool) -> Tuple[bool, bool]:
+    """Return what is assumed, and the other; of equal ones the first is taken."""
+    return assumed, not assumed
 
 
 def is_share(value: Any) -> bool:

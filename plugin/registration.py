@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Callable, Dict
 
 from ..errors import ConfigError, WQMixError
-from .configs import our_learners
+from .configs import OUR_CONFIGS, our_learners, our_names, read_yaml
 from .hosts import HostAdapter
 from .hosts.base import read_text
 from .imports import after_import
@@ -87,6 +87,7 @@ def _build(
     from ..learners import LEARNERS
     from . import parity  # imports torch
 
+    check_handed_on(host, name, args)
     check_scheme(host, scheme)
     check_agent(host, mac, scheme, args)
     ours = copy.copy(args)
@@ -111,6 +112,18 @@ def followed_by_note(load: Callable[[str], None], host: HostAdapter) -> Callable
         note(f"{path} is loaded; {host.title} does not restore {host.not_restored}")
 
     return loaded
+
+
+def check_handed_on(host: HostAdapter, name: str, args: Any) -> None:
+    """Refuse a host that lets through only those settings that it knows itself."""
+    ours = (read_yaml(OUR_CONFIGS / f"{each}.yaml") for each in our_names())
+    listed = next(values for values in ours if values.get("learner") == name)
+    lacking = [key for key in listed if key != "inherit" and not hasattr(args, key)]
+    if lacking:
+        raise ConfigError(
+            f"{host.title}: what reaches its learners lacks {', '.join(lacking)}: some "
+            "code of this host drops settings that it does not know; let these through"
+        )
 
 
 def check_scheme(host: HostAdapter, scheme: Any) -> None:

@@ -124,7 +124,7 @@ def test_the_runs_own_interval_is_kept(parts: Any) -> None:
 def test_what_no_known_fact_explains_is_refused_with_the_numbers(
     parts: Any, changes: Dict, capfd: pytest.CaptureFixture
 ) -> None:
-    with pytest.raises(ConfigError, match=r"at update 1 is [\d.]+, ours [\d.]+"):
+    with pytest.raises(ConfigError, match=r"at update 1 is [\d.e+]+, ours [\d.e+]+;"):
         settled(parts, changes)
     facts = HOST.host_settings(vars(parts.args))
     assert settled(parts, changes, parity="warn") == facts

@@ -11,7 +11,7 @@ import pytest
 
 from wqmix.errors import ConfigError, NonFiniteError
 from wqmix.plugin import registration
-from wqmix.plugin.configs import our_learners
+from wqmix.plugin.configs import OUR_CONFIGS, our_learners, read_yaml
 from wqmix.plugin.hosts import HOSTS
 from wqmix.plugin.imports import after_import
 
@@ -121,7 +121,8 @@ def build(monkeypatch: pytest.MonkeyPatch, fails: str = "", scheme: object = SCH
     )
     registry = learners()
     registration.register_in(registry, host, KEYS)
-    args = SimpleNamespace(fails=fails, mixer="qmix", parity="off")
+    settings = {**read_yaml(OUR_CONFIGS / "cw_qmix.yaml"), "mixer": "qmix"}
+    args = SimpleNamespace(**{**settings, "fails": fails, "parity": "off"})
     learner = registry.REGISTRY["wqmix_learner"](None, scheme, None, args)
     assert not hasattr(args, "wqmix_host")  # the host's own args stay as they are
     return learner

@@ -19,6 +19,7 @@ import pytest
 from wqmix.plugin import detect, shims
 from wqmix.plugin.hosts import HOSTS
 
+from .forks import FORKS
 from .hosts import SKELETONS
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,7 @@ def run(
 ):
     """Run a skeleton's main in a folder with a space and a `=` in its path."""
     checkout = checkout / "a checkout = here"
-    skeleton = SKELETONS[name]
+    skeleton = {**SKELETONS, **FORKS}[name]
     skeleton = dataclasses.replace(skeleton, edits=(*skeleton.edits, *edits))
     root = skeleton.write(checkout)
     before = set(checkout.rglob("*"))
