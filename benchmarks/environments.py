@@ -35,6 +35,7 @@ CASES = [  # name in the table, environment, env_args, settings
     ),
     ("mpe, simple_spread_v3", "mpe", {}, {}),
     ("pettingzoo, knights_archers_zombies", "pettingzoo", {}, {}),
+    ("football, 3_vs_1_with_keeper", "football", {}, {}),
     ("smax, 2s3z", "smax", {}, {}),
     ("smax, 2s3z, 8 copies", "smax", {}, VECTOR),
     ("smax, 2s3z, 32 copies", "smax", {}, {**VECTOR, "batch_size_run": 32}),

@@ -2,6 +2,7 @@
 
 import os
 import random
+from itertools import zip_longest
 
 import numpy as np
 import pytest
@@ -23,17 +24,22 @@ def make(**env_args):
     return envs.REGISTRY["football"](**{"map_name": THREE, "seed": 1, **env_args})
 
 
-def course(env, steps=60):
-    """All that is seen and paid in an episode of random available actions."""
+def steps(env, most=60):
+    """An episode of random available actions; after each step, all seen and paid."""
     rng, told = np.random.default_rng(0), []
     env.reset()
-    for _ in range(steps):
+    for _ in range(most):
         avail = np.array(env.get_avail_actions())
         chosen = (rng.random(avail.shape) * avail).argmax(axis=1)
         reward, over, _ = env.step(chosen)
-        told += [reward, *env.get_state(), *np.ravel(env.get_obs())]
+        told = [*told, reward, *env.get_state(), *np.ravel(env.get_obs())]
+        yield told
         if over:
             break
+
+
+def course(env):
+    *_, told = steps(env)
     return told
 
 
@@ -69,6 +75,15 @@ def test_an_episode_follows_from_its_seed():
     if child == 0:
         os._exit(0 if course(again) == first else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_two_games_beside_each_other_do_not_meddle():
+    alone = [course(make(seed=seed)) for seed in (1, 2)]
+    in_turns = zip_longest(*[steps(make(seed=seed)) for seed in (1, 2)])
+    last = [None, None]
+    for told in in_turns:
+        last = [new or old for new, old in zip(told, last)]
+    assert last == alone
 
 
 def test_rewards_and_simple115_are_those_of_gfootball_s_wrappers():
