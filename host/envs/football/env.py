@@ -18,11 +18,13 @@ class FootballEnv(MultiAgentEnv):
     """Some or all players of the left team, against the game's own players.
 
     All agents choose among gfootball's 19 actions. An episode's course follows from
-    its seed and the actions. It ends as the scenario says: the academy's with a goal,
-    with the ball out of play or lost, or by the clock.
+    its seed and the actions. It ends as the scenario says, the academy's with a goal,
+    with the ball out of play or lost; and after `time_limit` steps. That, too, is the
+    game's end, from which nothing is bootstrapped: the task is to score in this time,
+    as in PyMARL2, and agents and state see how much of it is left.
 
     Infos have `scored`, whether we have scored at all, `won`, whether more than they,
-    and `goal_difference`.
+    `goal_difference`, and `out_of_time`, whether the clock has ended the episode.
 
     Args:
         map_name: the scenario.
@@ -54,8 +56,8 @@ class FootballEnv(MultiAgentEnv):
         _check("action_masks", action_masks, ACTION_MASKS)
         self._seeds = EpisodeSeeds(seed)
         self._game = Game(map_name, n_agents)
-        self.n_agents, self._duration = self._game.n_agents, self._game.duration
-        self.episode_limit = time_limit_of(map_name, time_limit, self._duration)
+        self.n_agents = self._game.n_agents
+        self.episode_limit = time_limit_of(map_name, time_limit, self._game.duration)
         self._rewards = REWARDS[rewards](self.n_agents)
         self._in_one = SCALARISATIONS[reward_scalarisation]
         self._is_masked = action_masks == "useless"
@@ -77,15 +79,16 @@ class FootballEnv(MultiAgentEnv):
         self._seen, goals, over = self._game.step(actions)
         self._t += 1
         paid = self._in_one(self._rewards.of_step(goals, self._seen))
-        by_time = self._t >= self.episode_limit and not over
+        out_of_time = self._t >= self.episode_limit
         ours, theirs = self._seen["score"]
         info = {
             "scored": ours > 0,
             "won": ours > theirs,
             "goal_difference": ours - theirs,
-            "episode_limit": by_time,
+            "out_of_time": out_of_time,
+            "episode_limit": False,  # the clock is the game's own
         }
-        return float(paid), over or by_time, info
+        return float(paid), over or out_of_time, info
 
     def _time_left(self):
         return 1 - self._t / self.episode_limit

@@ -166,19 +166,22 @@ def test_the_agents_rewards_become_the_team_s(rewards, how, paid):
         "scored": True,
         "won": True,
         "goal_difference": 1,
+        "out_of_time": False,
         "episode_limit": False,
     }
 
 
-def test_time_and_the_game_end_an_episode_differently():
-    *_, by_time = play(make(time_limit=2), [0, 0], [0, 0])
-    assert by_time[1] and by_time[2]["episode_limit"] and not by_time[2]["scored"]
-    *_, lost = play(make(time_limit=2), [0, 0], [0, SHORT_PASS])
-    assert lost[1] and not lost[2]["episode_limit"]
-    # The scenario's own clock is part of the game.
-    own = make(map_name="own", time_limit=9)
-    *_, ended = play(own, *[[0, 0]] * 9)
-    assert ended[1] and not ended[2]["episode_limit"]
+def test_the_clock_ends_the_game():
+    """It is seen by agents and state, so that nothing is bootstrapped from its end."""
+    env = make(time_limit=2)
+    *_, late = play(env, [0, 0], [0, 0])
+    assert late[1] and late[2]["out_of_time"] and not late[2]["scored"]
+    assert not late[2]["episode_limit"]
+    assert env.get_state()[-1] == 0 and env.get_obs_agent(1)[-1] == 0
+    *_, lost = play(env, [0, SHORT_PASS])
+    assert lost[1] and not lost[2]["out_of_time"]
+    *_, by_itself = play(make(map_name="own"), *[[0, 0]] * 9)
+    assert by_itself[1] and by_itself[2]["out_of_time"]
 
 
 def test_scenarios_have_their_numbers_and_others_are_asked_for():
