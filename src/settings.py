@@ -22,6 +22,8 @@ UNROLLS = ("auto", "step")
 PROJECTED = ("state", "state_action")
 VALUES_OF_OMEGA = ("sampled", "network")
 CENTRAL_INPUTS = ("obs", "state")
+MIXINGS = ("host", "free")
+BOOTSTRAPS = ("greedy", "taken")
 TARGET_UPDATE_UNITS = ("episodes", "steps", "soft")
 
 
@@ -44,6 +46,7 @@ class LearnerSettings:
             from the host's to `lr_finish`; 0: it stays.
         mixer_init_scale: the last layers of the host's mixer are multiplied by it at
             the start (1: as the host draws them).
+        state_norm: mixers see the state normalised by its running mean and variance.
         unroll: `auto` (whole sequences at once where verified) or `step`.
     """
 
@@ -56,6 +59,7 @@ class LearnerSettings:
     lr_anneal_time: int
     lr_finish: float
     mixer_init_scale: float
+    state_norm: bool
     unroll: str
 
     # What the learner can tell a weighting (fields of `WeightingInputs`).
@@ -144,6 +148,12 @@ class WQMixSettings(LearnerSettings):
         central_rnn_hidden_dim: its hidden size H.
         central_action_embed: E, outputs per action.
         central_inputs: `obs` or `state`, what that network sees.
+        mixing: `host`, its own monotonic mixer; `free`, the same networks without the
+            absolute values.
+        monotonicity_loss: coefficient of the penalty on negative ∂Q_tot/∂Q_i; 0: none.
+        monotonicity_power: the power of the negative part in it, 1 or 2.
+        bootstrap: targets value the next state at û (`greedy`), or at the joint action
+            that was taken there (`taken`, SARSA).
         ideal_max_joint_actions: `weighting: ideal` refuses more joint actions.
         diagnostics: log the share of greedy steps, Q̂* − Q_tot and more.
         diagnostics_joint_actions: joint actions per state that this looks at: all, if
@@ -160,6 +170,10 @@ class WQMixSettings(LearnerSettings):
     central_rnn_hidden_dim: int
     central_action_embed: int
     central_inputs: str
+    mixing: str
+    monotonicity_loss: float
+    monotonicity_power: int
+    bootstrap: str
     ideal_max_joint_actions: int
     diagnostics: bool
     diagnostics_joint_actions: int
@@ -172,10 +186,13 @@ class WQMixSettings(LearnerSettings):
             "central_mixer": CENTRAL_MIXERS,
             "central_agent": CENTRAL_AGENTS,
             "central_inputs": CENTRAL_INPUTS,
+            "mixing": MIXINGS,
+            "monotonicity_power": (1, 2),
+            "bootstrap": BOOTSTRAPS,
         }
         for key, accepted in choices.items():
             check_choice(key, getattr(self, key), accepted, source)
-        for key in ("qmix_loss", "central_loss"):
+        for key in ("qmix_loss", "central_loss", "monotonicity_loss"):
             check_not_negative(key, getattr(self, key), source)
         scale = self.central_mixer_init_scale
         check_above_zero("central_mixer_init_scale", scale, source)
@@ -319,7 +336,7 @@ class HostSettings:
 def check_choice(key: str, value: Any, accepted: Any, source: str) -> None:
     """Raise ConfigError unless `value` is among the `accepted` names."""
     if value not in accepted:
-        names = ", ".join(sorted(accepted))
+        names = ", ".join(sorted(map(str, accepted)))
         hint = nearest(value, accepted)
         raise ConfigError(f"{source}: {key}={value!r} is not one of {names}{hint}")
 

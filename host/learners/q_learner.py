@@ -3,10 +3,13 @@
 import copy
 import os
 
+import numpy as np
 import torch as th
 from torch.optim import Adam, RMSprop
 
 from ..components.running_moments import RunningMoments
+from ..components.state_norm import StateNorm
+from ..components.value_check import ValueCheck
 from ..errors import CheckpointError, NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
 from ..utils.checkpoints import load_tensors, same_networks
@@ -30,7 +33,8 @@ class QLearner:
         loss = sum m (q_tot - y)^2 / sum m                        or argmax q^-
 
     With `td_lambda` above 0 the targets y are those of TD(lambda), see `td_targets`.
-    `standardise_rewards` and `standardise_returns` are EPyMARL's, `use_per` PyMARL2's.
+    `standardise_rewards` and `standardise_returns` are EPyMARL's, `use_per` PyMARL2's;
+    with `state_norm` mixers see the state by its running mean and variance.
     With `lr_anneal_time` above 0 the learning rate goes from `lr` to `lr_finish` in so
     many environment steps, and stays there.
     """
@@ -58,7 +62,11 @@ class QLearner:
         self.moments = {
             "rewards": RunningMoments.at_start(1),
             "returns": RunningMoments.at_start(width),
+            "states": StateNorm.at_start(int(np.prod(args.state_shape))),
         }
+        is_raw = not (args.standardise_rewards or args.standardise_returns)
+        warn = logger.console_logger.warning
+        self.value_check = ValueCheck(warn) if is_raw else None
         self.log_stats_t = -args.learner_log_interval - 1
 
     def train(self, batch, t_env, episode_num, per_weight=None):
@@ -79,10 +87,15 @@ class QLearner:
         moments = dict(self.moments)
         utilities = self._unroll(self.mac, batch)
         chosen = utilities[:, :-1].gather(3, batch["actions"][:, :-1]).squeeze(3)
+        mask, states = self._mask(batch), batch["state"]
+        if self.value_check is not None:
+            self.value_check.see(batch["reward"][:, :-1], mask)
+        if self.args.state_norm:
+            states = self._normalised(states.flatten(2), mask)
         if self.mixer is not None:
-            chosen = self.mixer(chosen, batch["state"][:, :-1])
-        mask = self._mask(batch).expand_as(chosen)
-        targets = self._targets(batch, utilities.detach(), mask)
+            chosen = self.mixer(chosen, states[:, :-1])
+        mask = mask.expand_as(chosen)
+        targets = self._targets(batch, utilities.detach(), mask, states)
         td_error = (chosen - targets) * mask
         weights = 1
         if per_weight is not None:
@@ -142,7 +155,7 @@ class QLearner:
         return th.stack(steps, dim=1)
 
     @th.no_grad()
-    def _targets(self, batch, utilities, mask):
+    def _targets(self, batch, utilities, mask, states):
         """Targets: `[B, T, 1]`, or `[B, T, A]` without a mixer."""
         target_utilities = self._unroll(self.target_mac, batch)
         judge = utilities if self.args.double_q else target_utilities
@@ -150,7 +163,7 @@ class QLearner:
         greedy = judge.argmax(dim=3, keepdim=True)
         values = target_utilities.gather(3, greedy).squeeze(3)[:, 1:]
         if self.target_mixer is not None:
-            values = self.target_mixer(values, batch["state"][:, 1:])
+            values = self.target_mixer(values, states[:, 1:])
         rewards = self._rewards(batch)
         terminated = batch["terminated"][:, :-1].float()
         discount = self.args.gamma * (1 - terminated)
@@ -161,6 +174,10 @@ class QLearner:
             self.moments["returns"] = self.moments["returns"].merged(targets)
             targets = self.moments["returns"].standardise(targets)
         return targets
+
+    def _normalised(self, states, mask):
+        self.moments["states"] = self.moments["states"].merged(states[:, :-1], mask)
+        return self.moments["states"].normalise(states)
 
     def _rewards(self, batch):
         rewards = batch["reward"][:, :-1]
@@ -198,6 +215,8 @@ class QLearner:
             "q_taken_mean": (chosen * mask).sum().item() / per_agent,
             "target_mean": (targets * mask).sum().item() / per_agent,
         }
+        if self.value_check is not None:
+            self.value_check.judge((chosen.abs() * mask).sum().item() / count)
         for key, value in stats.items():
             self.logger.log_stat(key, value, t_env)
 
@@ -273,7 +292,7 @@ class QLearner:
         for key in NEWER:
             setattr(self, key, state.get(key, 0))
         for key, moments in state.get("moments", {}).items():
-            self.moments[key] = RunningMoments(*moments)
+            self.moments[key] = type(self.moments[key])(*moments)
 
 
 def _priorities(td_error, mask):

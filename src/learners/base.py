@@ -22,14 +22,17 @@ from ..errors import (
     is_out_of_memory,
 )
 from ..guard import FiniteGuard, Snapshot, Statistics, is_read_at_once
+from ..inputs import flat_size
 from ..mixing import scale_mixer
 from ..optim import FlatOptimiser, build_optimiser, grad_norm
 from ..recurrence import full_precision
 from ..running_moments import RunningMoments
 from ..settings import HostSettings, LearnerSettings, TargetUpdate
 from ..slots import Slots, used_slots
+from ..state_norm import StateNorm
 from ..target_networks import TargetNetworks
 from ..unroll import Unroll
+from ..value_check import ValueCheck
 from ..weightings import WeightingInputs, find, weigh
 
 EVIDENCE_FIELDS = "state obs actions avail_actions reward terminated filled".split()
@@ -97,8 +100,7 @@ class Learner:
         self.settings = self.settings_class.from_config(vars(args), "configuration")
         self.host = _host_settings(args)
         self.weighting = find(self.settings.weighting)
-        self.mixer = self.host.build_mixer(args)
-        scale_mixer(self.mixer, self.settings.mixer_init_scale)
+        self.mixer = self._build_mixer(args)
         self._build(scheme)
         followed = self._followed()
         self.target_networks = TargetNetworks(
@@ -109,6 +111,8 @@ class Learner:
         self.optimiser = self._build_optimiser()
         self.reward_moments = RunningMoments()
         self.return_moments = RunningMoments()
+        self.state_norm = StateNorm(flat_size(args.state_shape))
+        self.value_check = ValueCheck(logger.console_logger.warning)
         self.unroll = Unroll(self.settings.unroll, args, logger.console_logger.info)
         self.guard = FiniteGuard()
         self.last_log_t = -args.learner_log_interval - 1
@@ -174,7 +178,7 @@ class Learner:
 
     def _backward(self, batch: Any, t_env: int, per_weight: Any = None) -> Tuple:
         """Losses and gradients of a batch, and what led to them."""
-        data = Transitions.of(batch)
+        data = self._seen(Transitions.of(batch))
         self.host.prepare_mac(self.mac, data.state.device)
         values = self._values(batch, data, t_env)
         weights = self._weights(data, values, t_env)
@@ -185,6 +189,18 @@ class Learner:
         self.optimiser.zero_grad()
         losses["loss"].backward()
         return data, values, weights, td_error, losses
+
+    def _seen(self, data: Transitions) -> Transitions:
+        """The batch as mixers see it."""
+        if not self._is_standardised():
+            self.value_check.see(data.reward, data.mask)
+        if not self.settings.state_norm:
+            return data
+        self.state_norm.update(data.state[:, :-1], data.mask)
+        return data._replace(state=self.state_norm(data.state))
+
+    def _is_standardised(self) -> bool:
+        return self.host.standardise_rewards or self.host.standardise_returns
 
     @torch.no_grad()
     def _weights(self, data: Transitions, values: Any, t_env: int) -> Tensor:
@@ -251,7 +267,13 @@ class Learner:
     def _changed_early(self) -> List[Any]:
         """What changes before an update's losses are known, as `Snapshot` takes it."""
         statistics = Statistics(self._nets().values())
-        return [self.reward_moments, self.return_moments, statistics]
+        moments = [self.reward_moments, self.return_moments, self.state_norm]
+        return [*moments, statistics]
+
+    def _build_mixer(self, args: Any) -> Any:
+        mixer = self.host.build_mixer(args)
+        scale_mixer(mixer, self.settings.mixer_init_scale)
+        return mixer
 
     def _target_update(self) -> TargetUpdate:
         return self.host.target_update
@@ -334,6 +356,9 @@ class Learner:
             stats[key] = (x.detach() * data.mask).sum() / count
         for key in DIVISIONS_BY_AGENTS:
             stats[key] = stats[key] / self.args.n_agents
+        if not self._is_standardised():
+            size = (values.q_tot.detach().abs() * data.mask).sum() / count
+            self.value_check.judge(size.item())
         return stats
 
     def _logged(
@@ -412,6 +437,7 @@ class Learner:
             "reward_moments": self.reward_moments.state_dict(),
             "return_moments": self.return_moments.state_dict(),
             "last_log_t": self.last_log_t,
+            "state_norm": self.state_norm.state_dict(),
         }
 
     def _load_state(self, state: Dict[str, Any]) -> None:
@@ -419,6 +445,8 @@ class Learner:
         self.reward_moments.load_state_dict(state["reward_moments"])
         self.return_moments.load_state_dict(state["return_moments"])
         self.last_log_t = state["last_log_t"]
+        if "state_norm" in state:
+            self.state_norm.load_state_dict(state["state_norm"])
 
 
 def parameters(*nets: nn.Module) -> List[nn.Parameter]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .. import central, diagnostics
 from ..errors import ConfigError
 from ..inputs import agent_inputs
+from ..modules.mixers.free import FreeMixer
 from ..settings import WQMixSettings
 from ..slots import Slots
 from .base import Learner, Transitions, parameters
@@ -36,6 +37,7 @@ class Values(NamedTuple):
     greedy: Tensor  # û [B, T+1, A, 1]
     greedy_value: Tensor  # v = Q̂*⁻(s, û) [B, T, 1]
     target: Tensor  # y [B, T, 1]
+    falls: Optional[Tensor]  # Σ_i max(0, −∂Q_tot/∂Q_i)^p [B, T, 1]
 
 
 class WQMixLearner(Learner):
@@ -48,15 +50,31 @@ class WQMixLearner(Learner):
         inputs = self._inputs(batch, data.slots)
         q, q_star_i = self._unroll(batch, data.slots, inputs)
         state, mix = data.state[:, :-1], data.steps.each
-        q_tot = mix(self.mixer, central.take(q[:, :-1], data.actions), state)
+        q_taken = central.take(q[:, :-1], data.actions)
+        q_tot = mix(self.mixer, q_taken, state)
+        falls = self._falls(q_tot, q_taken)
         q_star = None
         if q_star_i is not None:
             chosen = central.take(q_star_i[:, :-1], data.actions)
             q_star = mix(self.central_mixer, chosen, state)
         with torch.no_grad():
-            greedy, value = self._greedy_value(batch, data, q.detach(), inputs)
-            target = self._targets(data, value)
-        return Values(q, q_tot, q_star_i, q_star, greedy, value[:, :-1], target)
+            greedy, value, bootstrap = self._greedy_value(
+                batch, data, q.detach(), inputs
+            )
+            target = self._targets(data, bootstrap)
+        at_greedy = value[:, :-1]
+        return Values(q, q_tot, q_star_i, q_star, greedy, at_greedy, target, falls)
+
+    def _falls(self, q_tot: Tensor, q_taken: Tensor) -> Optional[Tensor]:
+        """Σ_i max(0, −∂Q_tot/∂Q_i)^p [B, T, 1], differentiable; None if not asked for.
+
+        What R-QMIX (O'Brien and Xu 2026) penalises instead of forbidding it.
+        """
+        if self.settings.monotonicity_loss == 0:
+            return None
+        (slopes,) = torch.autograd.grad(q_tot.sum(), q_taken, create_graph=True)
+        falls = (-slopes).clamp(min=0) ** self.settings.monotonicity_power
+        return falls.sum(-1, keepdim=True)
 
     def _unroll(
         self, batch: Any, slots: Slots, inputs: Inputs
@@ -76,10 +94,12 @@ class WQMixLearner(Learner):
 
     def _greedy_value(
         self, batch: Any, data: Transitions, q: Tensor, inputs: Inputs
-    ) -> Tuple[Tensor, Tensor]:
-        """û [B, T+1, A, 1] and v = Q̂*⁻(s, û) [B, T+1, 1].
+    ) -> Tuple[Tensor, Tensor, Tensor]:
+        """û [B, T+1, A, 1], v = Q̂*⁻(s, û) and what targets use of it, [B, T+1, 1].
 
-        Where there is no Q̂* (`central_loss: 0`), v is the target Q_tot.
+        Targets use v; with `bootstrap: taken` (SARSA; Hu et al. 2026, Eq. 29) Q̂*⁻(s, u)
+        at the joint actions that were taken, û where none was: in last states. Where
+        there is no Q̂* (`central_loss: 0`), the target Q_tot takes its place.
         """
         nets, slots = self.target_networks, data.slots
         greedy, per_agent = self._greedy(batch, data, q, inputs.utility)
@@ -87,7 +107,14 @@ class WQMixLearner(Learner):
         if mixer is None:
             per_agent = slots.unpack(nets["central_agent"](inputs.central, slots))
             mixer = nets["central_mixer"]
-        return greedy, slots.each(mixer, central.take(per_agent, greedy), data.state)
+        value = slots.each(mixer, central.take(per_agent, greedy), data.state)
+        if self.settings.bootstrap == "greedy":
+            return greedy, value, value
+        was_taken = data.mask.unsqueeze(-1) > 0
+        actions = greedy.clone()
+        actions[:, :-1] = torch.where(was_taken, data.actions, greedy[:, :-1])
+        at_taken = slots.each(mixer, central.take(per_agent, actions), data.state)
+        return greedy, value, at_taken
 
     def _losses(
         self,
@@ -109,6 +136,11 @@ class WQMixLearner(Learner):
             central_loss = (scale * central_error.square()).sum()
             losses["loss"] = losses["loss"] + self.settings.central_loss * central_loss
             losses["central_loss"] = central_loss
+        if values.falls is not None:
+            falls = (scale * mask * values.falls).sum()
+            coefficient = self.settings.monotonicity_loss
+            losses["loss"] = losses["loss"] + coefficient * falls
+            losses["monotonicity_loss"] = falls
         return losses
 
     def _judges(self, data: Transitions, values: Values) -> Dict[str, Callable]:
@@ -136,6 +168,10 @@ class WQMixLearner(Learner):
         return logged
 
     # Construction
+
+    def _build_mixer(self, args: Any) -> Any:
+        mixer = super()._build_mixer(args)
+        return FreeMixer(mixer) if self.settings.mixing == "free" else mixer
 
     def _build(self, scheme: Any) -> None:
         """Build Q̂*; with `central_loss: 0` there is none."""

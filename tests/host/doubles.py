@@ -120,6 +120,7 @@ def make_args(**changes):
         runner_log_interval=1,
         standardise_returns=False,
         standardise_rewards=False,
+        state_norm=False,
         state_shape=STATE,
         target_update_interval=200,
         target_update_interval_or_tau=0,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch as th
 
+from wqmix.host.components import value_check
 from wqmix.host.controllers import BasicMAC
 from wqmix.host.errors import CheckpointError, NonFiniteError
 from wqmix.host.learners import REGISTRY
@@ -333,14 +334,14 @@ def test_standardised_targets(mixer):
     batch = random_batch(np.random.default_rng(1))
     utilities = plain._unroll(plain.mac, batch).detach()
     mask = plain._mask(batch)
-    one = plain._targets(batch, utilities, mask)
+    one = plain._targets(batch, utilities, mask, batch["state"])
     # Bootstrapped values become 2 v + 5; then the batch's own moments take over.
     discount = GAMMA * (1 - batch["terminated"][:, :-1].float())
     rewards = batch["reward"][:, :-1]
     raw = rewards + 2 * (one - rewards) + 5 * discount
     rows = raw.double().reshape(-1, raw.shape[-1])
     expected = (raw - rows.mean(0)) / rows.std(0)
-    found = learner._targets(batch, utilities, mask)
+    found = learner._targets(batch, utilities, mask, batch["state"])
     assert th.allclose(found, expected.float(), rtol=1e-4, atol=1e-4)
 
 
@@ -353,3 +354,17 @@ def test_moments_are_as_before_where_nothing_was_updated():
     with pytest.raises(NonFiniteError):
         learner.train(batch, 20, 0)
     assert learner.moments["rewards"] is before
+
+
+@pytest.mark.parametrize("standardised", [False, True])
+def test_values_that_do_not_fit_the_returns(standardised, caplog, monkeypatch):
+    """One line; of standardised targets nothing can be said."""
+    monkeypatch.setattr(value_check, "UPDATES", 20)
+    learner = make_learner(standardise_rewards=standardised, lr=1e-9)
+    learner.mixer.V[2].bias.data += 1e5
+    batch = random_batch(np.random.default_rng(1))
+    for number in range(30):
+        learner.train(batch, t_env=number, episode_num=0)
+    lines = [record.getMessage() for record in caplog.records]
+    lines = [line for line in lines if "mixer_init_scale" in line]
+    assert len(lines) == (0 if standardised else 1)

@@ -42,6 +42,7 @@ CASES = {
     "prioritised": dict(use_per=True),
     "layer norm": dict(use_layer_norm=True),
     "orthogonal": dict(use_orthogonal=True, gain=0.5),
+    "normalised states": dict(state_norm=True),
     "own networks' inputs": dict(obs_agent_id=False, obs_last_action=False),
 }
 
