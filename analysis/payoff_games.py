@@ -111,7 +111,7 @@ def tables(runner: Any, shape: Tuple[int, ...]) -> Tuple[Any, Any, Tuple[int, ..
     import torch
 
     learner, batch = runner.learner, runner.buffer[:1]
-    state = batch["state"][:, 0]
+    state = learner.seen_by_mixers(batch["state"][:, 0])
     joint = torch.tensor(list(itertools.product(*map(range, shape))))
     agents = torch.arange(len(shape))
     with torch.no_grad():

@@ -59,10 +59,12 @@ ROUNDING = {"grad_norm": 0.1}
 # What our settings must be so that nothing but the host's QMIX is left of them.
 PLAIN = {"weighting": "uniform", "central_loss": 0, "qmix_loss": 1, "alpha": 1}
 PLAIN.update(alpha_schedule="constant", central_inputs="obs", diagnostics=False)
-# Settings of the host's, for both learners: no device, no workers, log at each update,
-# target updates soon.
+PLAIN.update(mixing="host", monotonicity_loss=0, bootstrap="greedy")
+# Settings for both learners: no device, no workers, log at each update, target updates
+# soon; and nothing that the embedded host's learner can do too, but others cannot.
 QUIET = {"use_cuda": False, "device": "cpu", "learner_log_interval": 0}
 QUIET.update(use_per=False, enable_parallel_computing=False, cpu_inference=False)
+QUIET.update(state_norm=False, lr_anneal_time=0)
 
 
 class Side(NamedTuple):

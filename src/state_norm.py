@@ -7,10 +7,8 @@ from typing import Any, Dict, Tuple
 import torch
 from torch import Tensor
 
-EPSILON, LARGEST = (
-    1e-5,
-    10.0,
-)  # as usual for observations: under the root; of the result
+# As usual for observations: what is added under the root; the largest result.
+EPSILON, LARGEST = 1e-5, 10.0
 
 
 class StateNorm:

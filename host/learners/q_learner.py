@@ -91,7 +91,9 @@ class QLearner:
         if self.value_check is not None:
             self.value_check.see(batch["reward"][:, :-1], mask)
         if self.args.state_norm:
-            states = self._normalised(states.flatten(2), mask)
+            states = states.flatten(2)
+            self.moments["states"] = self.moments["states"].merged(states[:, :-1], mask)
+        states = self.seen_by_mixers(states)
         if self.mixer is not None:
             chosen = self.mixer(chosen, states[:, :-1])
         mask = mask.expand_as(chosen)
@@ -175,9 +177,11 @@ class QLearner:
             targets = self.moments["returns"].standardise(targets)
         return targets
 
-    def _normalised(self, states, mask):
-        self.moments["states"] = self.moments["states"].merged(states[:, :-1], mask)
-        return self.moments["states"].normalise(states)
+    def seen_by_mixers(self, states):
+        """The states [..., S] as mixers see them."""
+        return (
+            self.moments["states"].normalise(states) if self.args.state_norm else states
+        )
 
     def _rewards(self, batch):
         rewards = batch["reward"][:, :-1]

@@ -194,10 +194,13 @@ class Learner:
         """The batch as mixers see it."""
         if not self._is_standardised():
             self.value_check.see(data.reward, data.mask)
-        if not self.settings.state_norm:
-            return data
-        self.state_norm.update(data.state[:, :-1], data.mask)
-        return data._replace(state=self.state_norm(data.state))
+        if self.settings.state_norm:
+            self.state_norm.update(data.state[:, :-1], data.mask)
+        return data._replace(state=self.seen_by_mixers(data.state))
+
+    def seen_by_mixers(self, state: Tensor) -> Tensor:
+        """Return the state [..., S] as mixers see it."""
+        return self.state_norm(state) if self.settings.state_norm else state
 
     def _is_standardised(self) -> bool:
         return self.host.standardise_rewards or self.host.standardise_returns

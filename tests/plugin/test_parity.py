@@ -75,6 +75,23 @@ def test_equal_learners_are_said_to_be(parts: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "ours",
+    [
+        {"mixing": "free", "monotonicity_loss": 1},
+        {"mixing": "free", "bootstrap": "taken"},
+        {"state_norm": True},
+        {"lr_anneal_time": 20},
+    ],
+    ids=["r_qmix", "nonmonotonic_qmix", "state_norm", "lr_anneal_time"],
+)
+def test_what_only_our_learner_does_is_left_out(parts: Any, ours: Dict) -> None:
+    """The host's QMIX has none of it, so with it nothing would be equal."""
+    logger = Logger()
+    settled(parts, {}, logger, **ours)
+    assert "updates equal" in logger.lines[0]
+
+
+@pytest.mark.parametrize(
     "changes, fact, value",
     [
         ({"td_lambda": 0.6}, "td_lambda", 0.6),
