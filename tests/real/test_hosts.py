@@ -85,6 +85,17 @@ def test_trains(host: Checkout, checkout: Path, algorithm: str) -> None:
         add_row(host, checkout, shown, steps, seconds, stats)
 
 
+@pytest.mark.parametrize("algorithm", ["r_qmix", "nonmonotonic_qmix"])
+def test_a_challenger_trains(host: Checkout, checkout: Path, algorithm: str) -> None:
+    """With the host's own mixer made free, and states normalised for it."""
+    words = [*LAUNCH, *host.words(algorithm, *SCHEDULE, "state_norm=True")]
+    assert checkouts.run(words, checkout) == 0, checkouts.output(checkout)[-3000:]
+    assert "updates equal those of" in checkouts.output(checkout)
+    stats = checkouts.logged(checkout)
+    assert math.isfinite(stats["qmix_loss"][-1])
+    assert ("monotonicity_loss" in stats) == (algorithm == "r_qmix")
+
+
 def add_row(
     host: Checkout,
     checkout: Path,
