@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import wqmix
+from wqmix.__main__ import main
 from wqmix.errors import ConfigError
 from wqmix.plugin import recipes
 from wqmix.plugin.command_line import Update, rewrite
@@ -106,6 +107,29 @@ def test_each_recipe_has_a_source_and_only_known_keys(name: str) -> None:
     parts += recipe.get("hosts", {}).values()
     assert {key for part in parts for key in part} <= known
     assert set(recipe.get("hosts", {})) <= set(HOSTS)
+
+
+def test_all_recipes_are_listed_and_described(capsys: pytest.CaptureFixture) -> None:
+    """`wqmix list recipes`; those that are ours, tuned, say so; the page has all."""
+    assert main(["list", "recipes"]) == 0
+    listed = dict(
+        line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:]
+    )
+    assert list(listed) == recipes.names()
+    ours = {name for name, about in listed.items() if about.startswith("Ours, tuned")}
+    assert ours == {"lbf", "predator_prey", "smax"}
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    assert [name for name in listed if f"`{name}`" not in page] == []
+
+
+def test_ours_for_predator_prey_differs_in_alpha_alone() -> None:
+    qmix, cw_qmix = (
+        words([f"--config={name}", PREY, "--recipe=predator_prey"])
+        for name in ("qmix", "cw_qmix")
+    )
+    assert {key for key in cw_qmix if cw_qmix[key] != qmix.get(key)} == {"alpha"}
+    assert (qmix["lr"], qmix["batch_size"], qmix["batch_size_run"]) == (0.002, 128, 8)
+    assert cw_qmix["alpha"] == 0.1
 
 
 OF_OTHER_HOSTS = {"hidden_dim", "use_rnn", "target_update_interval_or_tau"}
