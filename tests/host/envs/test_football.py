@@ -264,7 +264,7 @@ def test_the_picture_shows_who_is_where():
         return tuple(image[int(row), int((x / pitch.MARGIN + 1) / 2 * pitch.WIDTH)])
 
     assert at(0.2, 0.0) == pitch.BALL
-    assert at(0.2, 0.016) == pitch.OURS and at(0.2, 0.027) == pitch.CONTROLLED
+    assert at(0.2, 0.020) == pitch.OURS and at(0.2, 0.031) == pitch.CONTROLLED
     assert at(0.9, 0.1) == pitch.THEIRS
     assert at(0.5, 0.3) == pitch.GRASS and at(0.997, 0.3) == pitch.LINE
 
