@@ -117,8 +117,12 @@ def add_row(
 # Launched equals direct ---------------------------------------------------------------
 
 
-def test_launched_equals_direct(host: Checkout, tmp_path: Path) -> None:
-    words = host.words(host.qmix, *COMPARED)
+@pytest.mark.parametrize("algorithm", ["qmix", "vdn", "iql"])
+def test_launched_equals_direct(host: Checkout, tmp_path: Path, algorithm: str) -> None:
+    name = host.qmix.replace("qmix", algorithm)  # qmix_smac, vdn_smac …
+    if not list((checkouts.FOLDER / host.name).glob(f"*/config/algs/{name}.yaml")):
+        pytest.skip(f"{host.name} has no {name}")
+    words = host.words(name, *COMPARED)
     by_hand = (
         words if host.is_native else [DIRECT, *our_game_as_a_file(words, tmp_path)]
     )
