@@ -49,7 +49,8 @@ EPISODES, STEPS = 6, 8
 INTERVAL = 3
 TRIALS = 400
 LONGEST_STEP = 1e-3
-NOISE = 0.3  # so far from their targets that the greedy actions differ
+# How far networks are from their targets: so that greedy actions differ, and no more.
+NOISE = (0.3, 0.1)  # of the agents and the mixer
 # Episodes so far at each update: a target update each `INTERVAL` episodes comes after
 # the second, third and last one, each `INTERVAL` updates after the third and sixth.
 EPISODE_NUMBERS = (1, 4, 7, 8, 9, 10)
@@ -236,8 +237,9 @@ class Probe:
         """Update a learner; its online networks are first moved off their targets."""
         parameters = [*mac.parameters(), *mixer.parameters()]
         noise = torch.Generator().manual_seed(1)
-        for p in parameters:
-            p.data += NOISE * torch.randn(p.shape, generator=noise)
+        for size, network in zip(NOISE, (mac, mixer)):
+            for p in network.parameters():
+                p.data += size * torch.randn(p.shape, generator=noise)
         found, returned = [], None
         for number, batch in zip(EPISODE_NUMBERS[:updates], self.batches):
             returned = learner.train(copy.deepcopy(batch), number * STEPS, number)

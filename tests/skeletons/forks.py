@@ -33,6 +33,7 @@ OTHER_UPDATE = fork(
         "params, args.lr, weight_decay=args.l2_decay)",
     ),
 )
+SINGLE_Q = fork(PYMARL, (LEARNER, "best = q.masked", "best = target_q.masked"))
 # What no fact that the probe knows explains: errors to the power of four.
 ANOTHER_LOSS = fork(PYMARL, (LEARNER, ".square().sum()", ".pow(4).sum()"))
 
@@ -178,6 +179,7 @@ EARLY_SEED = fork(
 
 FORKS: Dict[str, Skeleton] = {
     "other_update": OTHER_UPDATE,
+    "single_q": SINGLE_Q,
     "another_loss": ANOTHER_LOSS,
     "mixer_of_three": MIXER_OF_THREE,
     "older_epymarl": OLDER_EPYMARL,
