@@ -9,13 +9,19 @@ import tempfile
 import time
 import traceback
 import warnings
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Tuple
 
 import torch
+import yaml
 
 import wqmix
+import wqmix.config
 from wqmix import settings as wqmix_settings
-from wqmix.plugin.configs import OUR_CONFIGS
+from wqmix.plugin.configs import ConfigFiles
+from wqmix.plugin.hosts.embedded import EMBEDDED_ROOT, Embedded
+from wqmix.plugin.registration import learner_keys
 
 from . import train_step
 from .published import Shape, new_batches
@@ -99,9 +105,9 @@ class Run:
 
 
 def algorithms(run: Run) -> List[str]:
-    """All that are ours, by the YAMLs; few of them in the small form."""
-    names = sorted(path.stem for path in OUR_CONFIGS.glob("*.yaml"))
-    ours = [name for name in names if name not in ("iql", "vdn", "qmix")]
+    """All that are ours and run in the embedded host; few of them in the small form."""
+    files = ConfigFiles(Embedded(), EMBEDDED_ROOT, learner_keys(EMBEDDED_ROOT))
+    ours = [name for name in files.ours() if name not in ("iql", "vdn", "qmix")]
     return ["cw_qmix", "pow_qmix", "proj_qmix"] if run.is_small else ours
 
 
@@ -338,7 +344,8 @@ def ours(run: Run, shape: Shape, device: str, **changes: Any) -> Tuple[Any, List
     """A CW-QMIX learner of the embedded host's parts, and its batches."""
     from . import published
 
-    args = published.arguments(shape, use_cuda=device == "cuda", mixer_init_scale=1)
+    args = published.arguments(shape, use_cuda=device == "cuda", seed=0)
+    args = SimpleNamespace(**{**_defaults(), **vars(args)})  # what it has besides
     load = _embedded
     torch.manual_seed(0)
     batches = new_batches(load, shape, 2)
@@ -353,6 +360,11 @@ def ours(run: Run, shape: Shape, device: str, **changes: Any) -> Tuple[Any, List
         for batch in batches:
             batch.to("cuda")
     return learner, batches
+
+
+def _defaults() -> Dict[str, Any]:
+    path = Path(wqmix.config.__file__).parent / "default.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _embedded(name: str) -> Any:
@@ -532,7 +544,8 @@ def acting(run: Run) -> None:
     places += [("cuda", 1), ("cuda, cpu_inference", 1)] if run.on_gpu else []
     for copies in (2,) if run.is_small else (8, 128):
         for place, threads in places:
-            settings = dict(batch_size_run=copies, rnn_hidden_dim=64, buffer_size=8)
+            settings = dict(batch_size_run=copies, rnn_hidden_dim=64)
+            settings.update(buffer_size=max(copies, 8))
             settings.update(cpu_inference=place.endswith("inference"))
             settings.update(env_args=SMALL_GAME if run.is_small else {})
             torch.set_num_threads(threads)

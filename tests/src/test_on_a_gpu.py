@@ -43,8 +43,11 @@ def test_updates_are_those_of_the_cpu(case, tmp_path):
     assert there.unroll._is_fast
     mine, theirs = on_cpu(there), on_cpu(here)
     assert set(mine) == set(theirs)
+    # Adam divides by the root of a second moment: where that is nearly zero, the last
+    # digit of a sum counts for a whole step (a H100: 1e-6).
+    tolerated = 1e-5 if CASES[case].get("optimizer") == "adam" else 1e-8
     for key, value in mine.items():
-        scale = 1e-8 * max(1.0, theirs[key].double().abs().max().item())
+        scale = tolerated * max(1.0, theirs[key].double().abs().max().item())
         gap = (value.double() - theirs[key].double()).abs().max().item()
         assert gap <= scale, key
 
@@ -54,13 +57,13 @@ def test_what_is_not_finite_changes_nothing(case, tmp_path):
     learner = learner_of(case, tmp_path)
     train(learner, range(3))
     before = on_cpu(learner)
-    learner.train(on_gpu(bad_batch()), 110, 3)
-    learner.train(on_gpu(make_batch()), 150, 4)
+    learner.train(on_gpu(bad_batch()), 90, 3)  # before the next log step, which is 100
+    learner.train(on_gpu(make_batch()), 95, 4)
     assert differing(before, on_cpu(learner)) == set()
-    with pytest.raises(NonFiniteError, match=r"t_env=110 \(found at the log step"):
+    with pytest.raises(NonFiniteError, match=r"t_env=90 \(found at the log step"):
         learner.train(on_gpu(make_batch()), 200, 5)
     fresh = learner_of(case, tmp_path, seed=8)
-    fresh.load_models(str(tmp_path / "models" / "run" / "110"))
+    fresh.load_models(str(tmp_path / "models" / "run" / "90"))
     assert differing(before, on_cpu(fresh)) == set()
 
 
