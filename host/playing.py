@@ -5,11 +5,9 @@ no code: what would be imported for it has to be named on the command line.
 """
 
 import os
-import random
 import re
 from typing import Any, Dict, NamedTuple
 
-import numpy as np
 import torch as th
 
 from ..config.layers import leaves
@@ -20,6 +18,7 @@ from .controllers import REGISTRY as mac_REGISTRY
 from .errors import CheckpointError, ConfigError
 from .run import layout, make_args
 from .runners import REGISTRY as r_REGISTRY
+from .utils import random_state
 from .utils.checkpoints import same_networks
 from .utils.foreign import is_file_spec
 from .utils.logging import Logger, get_logger
@@ -80,6 +79,7 @@ def settings(facts, path, words=(), env_config=None, settable=(), seed=0, epsilo
     if not any(word.startswith("env_args.seed=") for word in words):
         config["env_args"]["seed"] = seed
     config.update(test_greedy=epsilon == 0, epsilon_anneal_time=1, use_cuda=False)
+    config.update(own_test_env=False)  # nobody trains here
     config.update(epsilon_start=epsilon, epsilon_finish=epsilon)
     config.update(learner=None, batch_size=1, buffer_size=config["batch_size_run"])
     validate_playing(config)
@@ -145,9 +145,7 @@ class Player:
     """
 
     def __init__(self, config, path, facts):
-        random.seed(config["seed"])
-        np.random.seed(config["seed"])
-        th.manual_seed(config["seed"])
+        random_state.seed_globals(config["seed"])
         log = get_logger()
         args = make_args(config, log, run_id="play")
         self.runner = r_REGISTRY[args.runner](args=args, logger=Logger(log))

@@ -4,7 +4,6 @@ import datetime
 import inspect
 import os
 import pprint
-import random
 import time
 from types import SimpleNamespace
 
@@ -25,6 +24,7 @@ from .utils import random_state
 from .utils.checkpoints import (
     HOST_FILE,
     RunFolder,
+    differences,
     load_tensors,
     nearest_step,
     own_state,
@@ -37,9 +37,7 @@ from .utils.timehelper import time_str
 
 def run(_run, config, _log):
     """Run a validated configuration as the sacred run `_run`."""
-    random.seed(config["seed"])
-    np.random.seed(config["seed"])
-    th.manual_seed(config["seed"])
+    random_state.seed_globals(config["seed"])
     args = make_args(config, _log, run_id=_run._id)
     parameters = pprint.pformat(config, indent=4, width=1)
     _log.info("Experiment Parameters:\n\n%s\n", parameters)
@@ -100,12 +98,14 @@ def build(args, logger, runner):
         env_info["episode_limit"] + 1,
         preprocess=preprocess,
         device="cpu" if args.buffer_cpu_only else args.device,
+        seed=args.seed,
         **options,
     )
-    mac = mac_REGISTRY[args.mac](buffer.scheme, groups, args)
-    acting = acting_copy(mac) if args.cpu_inference and args.use_cuda else mac
-    runner.setup(scheme=scheme, groups=groups, preprocess=preprocess, mac=acting)
-    learner = le_REGISTRY[args.learner](mac, buffer.scheme, logger, args)
+    with random_state.Own(args.seed):  # whatever the environment has seeded or drawn
+        mac = mac_REGISTRY[args.mac](buffer.scheme, groups, args)
+        acting = acting_copy(mac) if args.cpu_inference and args.use_cuda else mac
+        runner.setup(scheme=scheme, groups=groups, preprocess=preprocess, mac=acting)
+        learner = le_REGISTRY[args.learner](mac, buffer.scheme, logger, args)
     if args.use_per:
         _check_takes_weights(learner, args.learner)
     if args.use_cuda:
@@ -149,8 +149,10 @@ def load_checkpoint(args, logger, runner, learner):
     """Load the step that `load_step` asks for, and count on from there."""
     step = nearest_step(args.checkpoint_path, args.load_step)
     path = os.path.join(args.checkpoint_path, str(step))
-    verify(path)
+    facts = verify(path)
     logger.console_logger.info("Loading model from %s", path)
+    if facts is not None and "config" in facts:
+        _say_what_differs(args, logger, facts)
     learner.load_models(path)
     runner.t_env = step
     if not (args.resume or args.evaluate or args.save_replay):
@@ -161,18 +163,20 @@ def load_checkpoint(args, logger, runner, learner):
         )
 
 
+def _say_what_differs(args, logger, facts):
+    """A checkpoint may well be tested on another game; not without a word."""
+    others = differences(args.identity, facts, besides=("seed", "env_args.seed"))
+    if others:
+        logger.console_logger.warning("settings are not the checkpoint's: %s", others)
+
+
 def evaluate_sequential(args, logger, runner):
     """Test once; write a replay if asked to."""
-    run_tests(runner)
+    runner.test()
     logger.log_stat("episode", 0, runner.t_env)
     logger.print_recent_stats()
     if args.save_replay:
         runner.save_replay()
-
-
-def run_tests(runner):
-    for _ in range(runner.test_episodes // runner.batch_size):
-        runner.run(test_mode=True)
 
 
 class Every:
@@ -262,8 +266,12 @@ class Training:
             self._save()
 
     def _finish(self):
-        """What the last step was not due for."""
-        t_env = self.runner.t_env
+        """What the last step was not due for.
+
+        The checkpoint holds what was before it: a run that goes on from there is the
+        one that never ended here.
+        """
+        t_env, before = self.runner.t_env, self.state_dict()
         if self.due["test"].last != t_env:
             self.due["test"].last = t_env
             self._test()
@@ -272,10 +280,10 @@ class Training:
             self._log()
         if self.args.save_model and self.due["save"].last != t_env:
             self.due["save"].last = t_env
-            self._save()
+            self._save(before)
 
     def _test(self):
-        run_tests(self.runner)
+        self.runner.test()
         if self.after_test is not None:
             self.after_test()
 
@@ -283,20 +291,24 @@ class Training:
         self.logger.log_stat("episode", self.episode, self.runner.t_env)
         self.logger.print_recent_stats()
 
-    def _save(self):
+    def _save(self, state=None):
         t_env = self.runner.t_env
         if self.saved_at == t_env:
             return
         self.saved_at = t_env
-        self.save_into(self.folder)
+        self.save_into(self.folder, state)
 
-    def save_into(self, folder):
-        """Write a checkpoint, from which a run can go on, into a RunFolder."""
+    def save_into(self, folder, state=None):
+        """Write a checkpoint, from which a run can go on, into a RunFolder.
+
+        Args:
+            state: what `state_dict` returned since the last rollout; else as it is.
+        """
         tests = self.logger.stats.get("test_return_mean")
         folder.save(
             self.learner,
             self.runner.t_env,
-            self.state_dict(),
+            self.state_dict() if state is None else state,
             self.buffer,
             **self.facts,
             test_return=tests[-1][1] if tests else None,
@@ -321,6 +333,8 @@ class Training:
             "logger": self.logger.state_dict(),
             "episodes_added": self.buffer.episodes_added,
             "random": random_state.state_dict(),
+            "replay": self.buffer.rng.bit_generator.state,
+            "exploration": _state_of(self.runner.mac.action_selector),
             **({"per": self.buffer.priorities()} if self.args.use_per else {}),
         }
 
@@ -344,7 +358,25 @@ class Training:
                 "updates begin again after %s episodes",
                 self.args.batch_size,
             )
+        self._load_generators(state)
         random_state.load_state_dict(state["random"])  # last: nothing may draw after it
+
+    def _load_generators(self, state):
+        """What is drawn by the buffer and by who explores."""
+        if "replay" not in state:
+            self.log.warning(
+                "the checkpoint is of an older version, which drew from the global "
+                "generators: from here on episodes and exploration are drawn anew"
+            )
+            return
+        self.buffer.rng.bit_generator.state = state["replay"]
+        if state["exploration"] is not None:
+            self.runner.mac.action_selector.load_state_dict(state["exploration"])
+
+
+def _state_of(selector):
+    """None for an action selector of somebody's own that has no such method."""
+    return selector.state_dict() if hasattr(selector, "state_dict") else None
 
 
 def update(args, buffer, learner, runner, episode):

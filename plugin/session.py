@@ -8,7 +8,7 @@ import numbers
 import os
 import random
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import (
     Any,
@@ -152,22 +152,16 @@ class Runner:
         """Play test episodes; nothing is learned from them.
 
         Args:
-            episodes: how many, rounded up to a multiple of `batch_size_run`; otherwise
-                `test_nepisode`.
+            episodes: how many; otherwise `test_nepisode`.
 
         Returns:
             Means over the episodes, `return_mean` among them, and `return_std`.
         """
-        runner, logger = self._episodes, self._new_logger(self._log)
-        before = runner.logger, runner.test_episodes
+        logger = self._new_logger(self._log)
         if episodes is not None:
-            runner.test_episodes = self._rollouts(episodes) * runner.batch_size
-        runner.logger = logger
-        try:
-            with self._at_work("evaluate"):
-                self._run.run_tests(runner)
-        finally:
-            runner.logger, runner.test_episodes = before
+            self._rollouts(episodes)  # refuses what is no number of episodes
+        with self._at_work("evaluate"), self._episodes.aside(logger, episodes):
+            self._episodes.test()
         return {k[len(TEST) :]: pairs[-1][1] for k, pairs in logger.stats.items()}
 
     def play(self, episodes: int, train: bool = True) -> int:
@@ -196,7 +190,8 @@ class Runner:
 
     def rollout(self, test_mode: bool = True) -> Any:
         """Play `batch_size_run` episodes; return the host's EpisodeBatch of them."""
-        with self._at_work("rollout"):
+        aside = self._episodes.aside(self._new_logger(self._log))
+        with self._at_work("rollout"), aside if test_mode else nullcontext():
             return self._episodes.run(test_mode=test_mode)
 
     def _rollouts(self, episodes: int) -> int:

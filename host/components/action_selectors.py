@@ -1,7 +1,9 @@
 """How utilities become actions. Register one's own with `REGISTRY[name] = cls`."""
 
+import numpy as np
 import torch as th
 
+from ..utils import random_state
 from .epsilon_schedules import DecayThenFlatSchedule
 
 REGISTRY = {}
@@ -11,7 +13,8 @@ class EpsilonGreedyActionSelector:
     """Greedy over the available actions; uniform over them with probability epsilon.
 
     Each agent explores by itself. In test mode the choice is greedy, unless
-    `test_greedy: False` asks for the training epsilon there too.
+    `test_greedy: False` asks for the training epsilon there too. Random numbers come
+    from generators of its own, one for training and one for tests.
     """
 
     def __init__(self, args):
@@ -24,6 +27,10 @@ class EpsilonGreedyActionSelector:
         )
         self.epsilon = self.schedule.eval(0)
         self.test_greedy = getattr(args, "test_greedy", True)
+        self.rng = {
+            purpose: random_state.generator(args.seed, purpose)
+            for purpose in ("exploration", "exploration in tests")
+        }
 
     def select_action(self, agent_inputs, avail_actions, t_env, test_mode=False):
         """Utilities `[B, A, U]` and availability `[B, A, U]` to actions `[B, A]`."""
@@ -33,10 +40,22 @@ class EpsilonGreedyActionSelector:
         greedy = agent_inputs.masked_fill(unavailable, -float("inf")).argmax(dim=2)
         if greedy_only:
             return greedy
+        rng = self.rng["exploration in tests" if test_mode else "exploration"]
+        n_copies, n_agents, n_actions = agent_inputs.shape
+        drawn = rng.random((n_copies, n_agents, n_actions + 1), dtype=np.float32)
+        drawn = th.from_numpy(drawn).to(agent_inputs.device)
         # The largest of independent uniform scores is a uniform draw.
-        scores = th.rand_like(agent_inputs).masked_fill_(unavailable, -1.0)
-        explore = th.rand_like(agent_inputs[:, :, 0]) < self.epsilon
-        return th.where(explore, scores.argmax(dim=2), greedy)
+        scores = drawn[:, :, 1:].masked_fill(unavailable, -1.0)
+        return th.where(drawn[:, :, 0] < self.epsilon, scores.argmax(dim=2), greedy)
+
+    def state_dict(self):
+        """The generators' states, in plain types."""
+        return {purpose: rng.bit_generator.state for purpose, rng in self.rng.items()}
+
+    def load_state_dict(self, state):
+        """Take what `state_dict` returned."""
+        for purpose, rng in self.rng.items():
+            rng.bit_generator.state = state[purpose]
 
 
 REGISTRY["epsilon_greedy"] = EpsilonGreedyActionSelector

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch as th
 
+from ..utils import random_state
+
 
 class EpisodeBatch:
     """A batch of episodes, padded to `max_seq_length` time slots.
@@ -232,7 +234,8 @@ def _shape_at(tensor, index):
 class ReplayBuffer(EpisodeBatch):
     """The latest `buffer_size` episodes, oldest overwritten first.
 
-    Episode number `n`, counted since the beginning, lies at `n % buffer_size`.
+    Episode number `n`, counted since the beginning, lies at `n % buffer_size`. Episodes
+    are drawn with a generator of its own, seeded with `seed`.
     """
 
     def __init__(
@@ -243,6 +246,7 @@ class ReplayBuffer(EpisodeBatch):
         max_seq_length,
         preprocess=None,
         device="cpu",
+        seed=0,
     ):
         super().__init__(
             scheme,
@@ -252,6 +256,7 @@ class ReplayBuffer(EpisodeBatch):
             preprocess=preprocess,
             device=device,
         )
+        self.rng = random_state.generator(seed, "replay")
         self.buffer_size = buffer_size
         self.count(0)
 
@@ -279,14 +284,14 @@ class ReplayBuffer(EpisodeBatch):
         return self.episodes_in_buffer >= batch_size
 
     def sample(self, batch_size):
-        """Distinct episodes, drawn uniformly with numpy's global generator."""
+        """Distinct episodes, drawn uniformly."""
         if not self.can_sample(batch_size):
             raise ValueError(
                 f"{batch_size} episodes asked of {self.episodes_in_buffer} stored"
             )
         if self.episodes_in_buffer == batch_size:
             return self[:batch_size]
-        chosen = np.random.choice(self.episodes_in_buffer, batch_size, replace=False)
+        chosen = self.rng.choice(self.episodes_in_buffer, batch_size, replace=False)
         return self[chosen]
 
     def __repr__(self):

@@ -37,7 +37,7 @@ class PrioritisedReplayBuffer(ReplayBuffer):
         """
         powers = self.powers[: self.episodes_in_buffer]
         ends = powers.cumsum()
-        parts = np.arange(batch_size) + np.random.random(batch_size)
+        parts = np.arange(batch_size) + self.rng.random(batch_size)
         slots = np.searchsorted(ends, parts * ends[-1] / batch_size, side="right")
         slots = slots.clip(max=len(powers) - 1)
         beta = self.beta + (1 - self.beta) * min(t_env / max(self.t_max, 1), 1)

@@ -1,6 +1,7 @@
 """What every runner does: count steps, gather statistics, log them."""
 
 import math
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -29,9 +30,7 @@ class Runner:
         self.train_stats, self.test_stats = {}, {}
         self.after_rollout = None  # called with what `_finish` is, where asked for
         self.log_train_stats_t = -math.inf  # so that the first episode is logged
-        # Whole rollouts only: the number of episodes that a test consists of.
-        self.test_episodes = max(1, args.test_nepisode // self.batch_size)
-        self.test_episodes *= self.batch_size
+        self.test_episodes = args.test_nepisode
 
     def setup(self, scheme, groups, preprocess, mac):
         """Give the runner the shape of its batches, and who acts."""
@@ -50,8 +49,32 @@ class Runner:
         """Of the rollout that began with episode `episode`: after which to update."""
         return [episode]
 
+    def test(self):
+        """Play `test_episodes` episodes, and log their means."""
+        for _ in range(math.ceil(self.test_episodes / self.batch_size)):
+            self.run(test_mode=True)
+
+    @contextmanager
+    def aside(self, logger=None, test_episodes=None):
+        """In the `with` block tests are counted, and logged, for themselves."""
+        names = "logger test_episodes test_returns test_stats".split()
+        before = {name: getattr(self, name) for name in names}
+        self.logger = logger or self.logger
+        self.test_episodes = test_episodes or self.test_episodes
+        self.test_returns, self.test_stats = [], {}
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
+
+    def shares_env(self):
+        """Whether tests play in training's environment, or in one of their own."""
+        args = self.args
+        return args.evaluate or args.save_replay or not args.own_test_env
+
     def env_states(self):
-        """The `state_dict` of each environment, None where it has none."""
+        """The `state_dict` of each pair of environments, None where it has none."""
         raise NotImplementedError
 
     def load_env_states(self, states):
@@ -91,7 +114,12 @@ class Runner:
             self.after_rollout(returns, lengths, infos)
         stats = self.test_stats if test_mode else self.train_stats
         all_returns = self.test_returns if test_mode else self.train_returns
-        if not test_mode:
+        if test_mode:  # of the last rollout, what the test's number still asks for
+            missing = self.test_episodes - len(all_returns)
+            returns, lengths, infos = (
+                each[:missing] for each in (returns, lengths, infos)
+            )
+        else:
             self.t_env += sum(lengths)
         for info in infos:
             for key, value in under_own_names(numbers_in(info)).items():

@@ -3,8 +3,8 @@
 import torch as th
 
 from ..envs import maker
-from ..envs.multiagentenv import state_of
 from .base import Runner
+from .pair import Pair
 
 
 class EpisodeRunner(Runner):
@@ -14,8 +14,17 @@ class EpisodeRunner(Runner):
         super().__init__(args, logger)
         if self.batch_size != 1:
             raise ValueError("the episode runner needs batch_size_run: 1")
-        self.env = maker(args.env)(**args.env_args)
+        self.pair = Pair(maker(args.env), args.env_args, self.shares_env())
         self.episode_limit = self.env.episode_limit
+
+    @property
+    def env(self):
+        """The environment to train in; tests', too, where they share it."""
+        return self.pair.training
+
+    @env.setter
+    def env(self, env):
+        self.pair.training = env
 
     def get_env_info(self):
         return self.env.get_env_info()
@@ -24,43 +33,49 @@ class EpisodeRunner(Runner):
         self.env.save_replay()
 
     def close_env(self):
-        self.env.close()
+        self.pair.close()
 
     def env_states(self):
-        return [state_of(self.env)]
+        return [self.pair.state_dict()]
 
     def load_env_states(self, states):
-        self.env.load_state_dict(states[0])
+        self.pair.load_state_dict(states[0])
 
-    @th.no_grad()
     def run(self, test_mode=False):
         """Play one episode; returns its EpisodeBatch of `episode_limit` + 1 slots.
 
         The last filled slot holds the state in which the episode ended, with the
         actions that would have been taken there.
         """
+        try:
+            return self._play(self.pair.begin(test_mode), test_mode)
+        finally:
+            self.pair.end()
+
+    @th.no_grad()
+    def _play(self, env, test_mode):
         batch = self.new_batch()
-        self.env.reset()
+        env.reset()
         self.mac.init_hidden(batch_size=self.batch_size)
         terminated, episode_return, t, info = False, 0.0, 0, {}
         while not terminated:
-            actions = self._observe_and_act(batch, t, test_mode)
-            reward, terminated, info = self.env.step(actions[0].cpu().numpy())
+            actions = self._observe_and_act(env, batch, t, test_mode)
+            reward, terminated, info = env.step(actions[0].cpu().numpy())
             episode_return += reward
             # An episode that time ended has not terminated: its value goes on.
             ended = terminated and not info.get("episode_limit", False)
             post_transition_data = {"reward": [(reward,)], "terminated": [(ended,)]}
             batch.update(post_transition_data, ts=t)
             t += 1
-        self._observe_and_act(batch, t, test_mode)
+        self._observe_and_act(env, batch, t, test_mode)
         self._finish([episode_return], [t], [info], test_mode)
         return batch
 
-    def _observe_and_act(self, batch, t, test_mode):
+    def _observe_and_act(self, env, batch, t, test_mode):
         pre_transition_data = {
-            "state": [self.env.get_state()],
-            "avail_actions": [self.env.get_avail_actions()],
-            "obs": [self.env.get_obs()],
+            "state": [env.get_state()],
+            "avail_actions": [env.get_avail_actions()],
+            "obs": [env.get_obs()],
         }
         batch.update(pre_transition_data, ts=t)
         actions = self.mac.select_actions(

@@ -6,9 +6,10 @@ import numpy as np
 import torch as th
 
 from ..envs import maker
-from ..envs.multiagentenv import state_of
 from ..envs.outcomes import numbers_in
+from ..utils import random_state
 from .base import Runner
+from .pair import Pair
 from .worker import Limits, Team, until_whole
 
 
@@ -21,7 +22,7 @@ class ParallelRunner(Runner):
 
     def __init__(self, args, logger):
         super().__init__(args, logger)
-        make = partial(_make_player, maker(args.env))
+        make = partial(_make_player, maker(args.env), self.shares_env())
         log = logger.console_logger
         self.team = Team(make, args.env_args, self.batch_size, Limits.of(args), log)
         try:
@@ -59,7 +60,7 @@ class ParallelRunner(Runner):
         episode's last filled slot holds its last state and the actions selected there.
         """
         batch = self.new_batch()
-        self._reset(batch)
+        self._reset(batch, test_mode)
         self.mac.init_hidden(batch_size=self.batch_size)
         lengths = [0] * self.batch_size
         returns = [0.0] * self.batch_size
@@ -88,8 +89,9 @@ class ParallelRunner(Runner):
         self._finish(returns, lengths, infos, test_mode)
         return batch
 
-    def _reset(self, batch):
-        first = self.team.ask(range(self.batch_size), "reset")
+    def _reset(self, batch, test_mode):
+        everyone = range(self.batch_size)
+        first = self.team.ask(everyone, "reset", [(test_mode,) for _ in everyone])
         batch.update(_gather(first, _OBSERVED), ts=0)
 
     def _step(self, actions):
@@ -115,16 +117,16 @@ def _gather(replies, keys):
 
 
 class _Player:
-    """What a worker serves: an environment that reports what is seen with each step."""
+    """What a worker serves: environments that report what is seen with each step."""
 
-    def __init__(self, env):
-        self.env = env
-        self.get_env_info = env.get_env_info
-        self.state_dict = partial(state_of, env)
-        self.load_state_dict = getattr(env, "load_state_dict", None)
-        self.close = env.close
+    def __init__(self, pair):
+        self.pair, self.env = pair, pair.training
+        self.get_env_info = self.env.get_env_info
+        self.state_dict, self.load_state_dict = pair.state_dict, pair.load_state_dict
+        self.close = pair.close
 
-    def reset(self):
+    def reset(self, test_mode=False):
+        self.env = self.pair.begin(test_mode)
         self.env.reset()
         return self._observe()
 
@@ -142,5 +144,6 @@ class _Player:
         }
 
 
-def _make_player(env_fn, env_args, number):
-    return _Player(env_fn(**env_args))
+def _make_player(env_fn, is_shared, env_args, number):
+    random_state.seed_globals(env_args["seed"])  # a fork's are all alike
+    return _Player(Pair(env_fn, env_args, is_shared))

@@ -5,8 +5,10 @@ from functools import partial
 import numpy as np
 
 from ..envs import maker
-from ..envs.multiagentenv import BatchEnv, state_of
+from ..envs.multiagentenv import BatchEnv
 from ..envs.outcomes import numbers_in
+from ..utils import random_state
+from .pair import Pair
 from .worker import Team, worker_context
 
 
@@ -15,9 +17,10 @@ class SharedBatch(BatchEnv):
 
     What they observe lies in memory that all processes share; only commands and the
     steps' infos are sent. Copies get seeds of their own, derived from the given one.
+    Each is a `Pair`: `begin` says which of the two the next reset is of.
     """
 
-    def __init__(self, n_copies, name, env_args, limits, log):
+    def __init__(self, n_copies, name, env_args, limits, log, is_shared=True):
         env_fn = maker(name)
         one = env_fn(**env_args)  # for its sizes only
         info = one.get_env_info()
@@ -26,10 +29,10 @@ class SharedBatch(BatchEnv):
         self.n_agents, self.n_actions = info["n_agents"], info["n_actions"]
         self.obs_size, self.state_size = info["obs_shape"], info["state_shape"]
         self.episode_limit = info["episode_limit"]
-        self._over = np.ones(n_copies, dtype=bool)
+        self._over, self._is_test = np.ones(n_copies, dtype=bool), False
         self._shared = self._allocate()
         self._arrays = _as_arrays(self._shared)
-        make = partial(_make_player, env_fn, self._shared)
+        make = partial(_make_player, env_fn, is_shared, self._shared)
         self.team = Team(make, env_args, n_copies, limits, log)
 
     def _allocate(self):
@@ -49,10 +52,23 @@ class SharedBatch(BatchEnv):
             for name, (dtype, shape) in fields.items()
         }
 
+    @property
+    def training(self):
+        return self
+
+    def begin(self, test_mode):
+        """This batch, whose next reset is of the environments for tests, or not."""
+        self._is_test = test_mode
+        return self
+
+    def end(self):
+        """Whose turn it is, each worker keeps to itself."""
+        self._is_test = False
+
     def reset(self, copies=None):
         chosen = np.arange(self.n_copies)[slice(None) if copies is None else copies]
         self._over[chosen] = False
-        self.team.ask(chosen, "reset")
+        self.team.ask(chosen, "reset", [(self._is_test,) for _ in chosen])
 
     def step(self, actions):
         running = np.flatnonzero(~self._over)
@@ -101,19 +117,19 @@ def _as_arrays(shared):
 
 
 class _Player:
-    """What a worker serves: an environment whose results go to its share of memory."""
+    """What a worker serves: environments whose results go to its share of memory."""
 
-    def __init__(self, env, shared, copy):
-        self.env, self.close = env, env.close
-        self.state_dict = partial(state_of, env)
-        self.load_state_dict = getattr(env, "load_state_dict", None)
+    def __init__(self, pair, shared, copy):
+        self.pair, self.env, self.close = pair, pair.training, pair.close
+        self.state_dict, self.load_state_dict = pair.state_dict, pair.load_state_dict
         self.own = {name: array[copy] for name, array in _as_arrays(shared).items()}
         self.reward, self.terminated = (
             _as_arrays(shared)[name][copy : copy + 1]
             for name in ("reward", "terminated")
         )
 
-    def reset(self):
+    def reset(self, test_mode=False):
+        self.env = self.pair.begin(test_mode)
         self.env.reset()
         self.terminated[:] = False
         self._observe()
@@ -130,5 +146,6 @@ class _Player:
         self.own["avail"][:] = self.env.get_avail_actions()
 
 
-def _make_player(env_fn, shared, env_args, copy):
-    return _Player(env_fn(**env_args), shared, copy)
+def _make_player(env_fn, is_shared, shared, env_args, copy):
+    random_state.seed_globals(env_args["seed"])  # a fork's are all alike
+    return _Player(Pair(env_fn, env_args, is_shared), shared, copy)

@@ -1,11 +1,14 @@
 """Many copies of an environment, stepped together and acted for in one batch."""
 
+from functools import partial
+
 import numpy as np
 import torch as th
 
 from ..envs import BATCH_REGISTRY
 from ..envs.outcomes import numbers_in
 from .base import Runner
+from .pair import Pair
 from .shared_batch import SharedBatch
 from .worker import Limits, until_whole
 
@@ -19,13 +22,16 @@ class VectorRunner(Runner):
 
     def __init__(self, args, logger):
         super().__init__(args, logger)
+        shares, env_args = self.shares_env(), args.env_args
         if args.env in BATCH_REGISTRY:
-            self.env = BATCH_REGISTRY[args.env](self.batch_size, **args.env_args)
+            make = partial(BATCH_REGISTRY[args.env], self.batch_size)
+            self.pair = Pair(make, env_args, shares)
         else:
             limits, log = Limits.of(args), logger.console_logger
-            self.env = SharedBatch(
-                self.batch_size, args.env, args.env_args, limits, log
+            self.pair = SharedBatch(
+                self.batch_size, args.env, env_args, limits, log, shares
             )
+        self.env = self.pair.training
         self.episode_limit = self.env.episode_limit
         self.batch, self._used = None, 0
 
@@ -33,13 +39,13 @@ class VectorRunner(Runner):
         return self.env.get_env_info()
 
     def close_env(self):
-        self.env.close()
+        self.pair.close()
 
     def env_states(self):
-        return [self.env.state_dict()]
+        return [self.pair.state_dict()]
 
     def load_env_states(self, states):
-        self.env.load_state_dict(states[0])
+        self.pair.load_state_dict(states[0])
 
     def episodes_to_update_after(self, episode):
         """Every episode of the rollout, once `batch_size` of them were played.
@@ -54,7 +60,12 @@ class VectorRunner(Runner):
 
         If a worker is lost, the whole rollout is played again, as in the parallel one.
         """
-        return until_whole(self._play, test_mode)
+        self.env = self.pair.begin(test_mode)
+        try:
+            return until_whole(self._play, test_mode)
+        finally:
+            self.pair.end()
+            self.env = self.pair.training
 
     @th.no_grad()
     def _play(self, test_mode):

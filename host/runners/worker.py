@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import HostError, WorkerError
 
 _SECONDS_TO_CLOSE = 5
+_SECONDS_BETWEEN_LINES = 5  # while workers are being started
 _WINDOW = 600  # seconds within which restarts are counted
 
 
@@ -75,11 +76,28 @@ class Team:
         self.restart_times = deque()
         self.workers = []
         try:
-            for number, own_args in enumerate(seeded(env_args, count)):
-                self.workers.append(self._start(number, own_args))
+            self._start_all(seeded(env_args, count))
+        except OSError as error:
+            started, reason = len(self.workers), error.strerror or error
+            self.close()
+            raise WorkerError(
+                f"{started} of {count} environment workers could be started "
+                f"({reason}): use a smaller batch_size_run"
+            ) from None
         except BaseException:
             self.close()
             raise
+
+    def _start_all(self, all_args):
+        """One after the other; who waits for long is told how far it is."""
+        told = time.monotonic()
+        for number, own_args in enumerate(all_args):
+            self.workers.append(self._start(number, own_args))
+            if time.monotonic() - told >= _SECONDS_BETWEEN_LINES:
+                told = time.monotonic()
+                self.log.info(
+                    "%d of %d environment workers started", number + 1, len(all_args)
+                )
 
     def _start(self, number, env_args):
         others = [w.conn for w in self.workers if w.number != number]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch as th
 
+from ...config.layers import leaves
 from ...storage import Refused, folders, manifest, tensors
 from ..errors import CheckpointError
 from .buffer_files import BufferFiles
@@ -375,8 +376,16 @@ def _steps_of(folder, wanted):
     ]
 
 
-def differences(config, facts):
-    """What of a configuration differs from a checkpoint's, as one line; or ""."""
-    here, there = manifest.identity(config), facts["config"]
-    keys = [k for k in sorted({*here, *there}) if here.get(k) != there.get(k)]
-    return "; ".join(f"{k} is {here.get(k)!r}, was {there.get(k)!r}" for k in keys[:5])
+def differences(config, facts, besides=()):
+    """What of a configuration differs from a checkpoint's, as one line; or "".
+
+    Args:
+        besides: settings that may, such as `env_args.seed`.
+    """
+    here, there = (
+        {".".join(map(str, key)): value for key, value in leaves(each)}
+        for each in (manifest.identity(config), facts["config"])
+    )
+    keys = {k for k in {*here, *there} if here.get(k) != there.get(k)}
+    keys = sorted(keys.difference(besides))
+    return "; ".join(f"{k} is {here.get(k)!r}, was {there.get(k)!r}" for k in keys)

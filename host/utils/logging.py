@@ -10,6 +10,8 @@ from tqdm import tqdm
 
 from .timehelper import time_left, time_str
 
+LATEST = 5  # values of which the console shows the mean
+
 
 class Logger:
     """Collects statistics: `log_stat(key, value, t)` at environment step `t`."""
@@ -70,14 +72,24 @@ class Logger:
     def print_recent_stats(self):
         """The mean of each statistic's latest values, on the console."""
         t_env, episode = self.stats["episode"][-1]
-        lines = [f"Recent Stats | t_env: {t_env:>10} | Episode: {int(episode):>8}\n"]
+        head = f"Recent Stats | t_env: {t_env:>10} | Episode: {int(episode):>8}"
+        lines = [f"{head} | {self._meaning()}\n"]
         keys = sorted(key for key in self.stats if key != "episode")
         for number, key in enumerate(keys, start=1):
-            latest = self.stats[key][-1:] if key == "epsilon" else self.stats[key][-5:]
+            latest = self.stats[key][-1 if key == "epsilon" else -LATEST :]
             mean = f"{sum(value for _, value in latest) / len(latest):.4f}"
             end = "\n" if number % 4 == 0 else "\t"
             lines.append(f"{key + ':':<25}{mean:>8}{end}")
         self.console_logger.info("".join(lines))
+
+    def _meaning(self):
+        """Of how many values, and tests, the numbers are means; the last test's own."""
+        meaning = f"means of the latest {LATEST} values"
+        tests = self.stats.get("test_return_mean", ())
+        if len(tests) < 2:
+            return meaning
+        count, last = min(len(tests), LATEST), tests[-1][1]
+        return f"{meaning} (tests: {count}, the last one's return {last:.4f})"
 
     def close(self):
         if self._tensorboard is not None:

@@ -10,6 +10,7 @@ from wqmix.host.components.action_selectors import REGISTRY
 from wqmix.host.components.episode_buffer import EpisodeBatch, ReplayBuffer
 from wqmix.host.components.epsilon_schedules import DecayThenFlatSchedule
 from wqmix.host.components.transforms import OneHot
+from wqmix.host.utils import random_state
 
 from .doubles import make_args, make_batch, make_scheme
 
@@ -124,9 +125,9 @@ def test_filled_is_a_reserved_name():
         EpisodeBatch({"filled": {"vshape": (1,)}}, {}, 1, 1)
 
 
-def replay_buffer(size):
+def replay_buffer(size, seed=0):
     scheme, groups, preprocess = make_scheme()
-    return ReplayBuffer(scheme, groups, size, 2, preprocess=preprocess)
+    return ReplayBuffer(scheme, groups, size, 2, preprocess=preprocess, seed=seed)
 
 
 def episodes(*rewards):
@@ -157,15 +158,24 @@ def test_an_overwritten_episode_leaves_nothing_behind():
 
 
 def test_sampling_is_without_repetition_and_seeded():
-    buffer = replay_buffer(6)
-    buffer.insert_episode_batch(episodes(*range(6)))
-    np.random.seed(3)
-    first = buffer.sample(5)["reward"][:, 0, 0].tolist()
-    np.random.seed(3)
-    assert buffer.sample(5)["reward"][:, 0, 0].tolist() == first
-    assert len(set(first)) == 5
+    buffer, twin, other = (replay_buffer(6, seed) for seed in (3, 3, 4))
+    for each in (buffer, twin, other):
+        each.insert_episode_batch(episodes(*range(6)))
+    drawn, again, else_ = (draws(each) for each in (buffer, twin, other))
+    assert drawn == again != else_
+    assert all(len(set(each)) == 5 for each in drawn)
     with pytest.raises(ValueError, match="7 episodes"):
         buffer.sample(7)
+
+
+def draws(buffer):
+    """Eight samples; an environment seeds the global generators before each."""
+    samples = []
+    for _ in range(8):
+        random_state.seed_globals(0)
+        samples.append(tuple(buffer.sample(5)["reward"][:, 0, 0].tolist()))
+    assert len(set(samples)) == 8  # and are not the same for ever
+    return samples
 
 
 def test_one_hot():

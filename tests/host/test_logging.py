@@ -48,9 +48,21 @@ def test_recent_stats(logger, caplog):
     with caplog.at_level(logging.INFO):
         logger.print_recent_stats()
     [text] = caplog.messages
-    assert text.startswith("Recent Stats | t_env:        340 | Episode:       12\n")
+    assert text.startswith("Recent Stats | t_env:        340 | Episode:       12 | ")
+    assert text.splitlines()[0].endswith("| means of the latest 5 values")
     assert "loss:" in text and "3.0000" in text  # the mean of the latest five
     assert "epsilon:" in text and "5.0000" in text  # the latest
+
+
+@pytest.mark.parametrize("returns, tests", [((8.0, 4.0), 2), ((0.0,) * 6 + (8.0,), 5)])
+def test_recent_stats_say_over_how_many_tests(logger, caplog, returns, tests):
+    logger.log_stat("episode", 12, 340)
+    for t, value in enumerate(returns):
+        logger.log_stat("test_return_mean", value, t)
+    with caplog.at_level(logging.INFO):
+        logger.print_recent_stats()
+    head = caplog.messages[0].splitlines()[0]
+    assert head.endswith(f"(tests: {tests}, the last one's return {returns[-1]:.4f})")
 
 
 class Terminal(io.StringIO):

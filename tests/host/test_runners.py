@@ -4,6 +4,7 @@ import gc
 import multiprocessing
 import os
 import signal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from wqmix.host.controllers import BasicMAC
 from wqmix.host.controllers.acting import acting_copy
 from wqmix.host.errors import WorkerError
 from wqmix.host.runners import REGISTRY
-from wqmix.host.runners.worker import seeded
+from wqmix.host.runners.worker import Team, Worker, seeded
 
 from .doubles import CountingEnv, MemoryLogger, make_args, make_batch, make_scheme
 
@@ -117,10 +118,12 @@ def test_parallel_runner(make_runner):
         total += sum(lengths)
         assert runner.t_env == total
         assert runner.logger.stats["ep_length_mean", total] == sum(lengths) / 3
-    for _ in range(2):  # 7 // 3 rollouts make a test
+    episodes = []  # of each copy, those of the tests' own environments
+    for _ in range(3):  # the third is played for one episode only
         assert ("test_return_mean", total) not in runner.logger.stats
-        runner.run(test_mode=True)
-    assert ("test_return_mean", total) in runner.logger.stats
+        batch = runner.run(test_mode=True)
+        episodes += batch["reward"].sum(dim=(1, 2)).tolist()
+    assert runner.logger.stats["test_return_mean", total] == np.mean(episodes[:7])
     assert runner.t_env == total
 
 
@@ -296,3 +299,31 @@ def test_an_environment_s_info_stays_apart(make_runner, monkeypatch, runner):
     assert stats["return_mean"] == length * (length + 1) / 2
     assert stats["env_return_mean"] == 7 and stats["env_ep_length_mean"] == 9
     assert stats["env_n_episodes_mean"] == 5 and "none_mean" not in stats
+
+
+def test_starting_many_workers_says_how_far_it_is(make_runner, caplog, monkeypatch):
+    monkeypatch.setattr("wqmix.host.runners.worker._SECONDS_BETWEEN_LINES", 0)
+    with caplog.at_level("INFO"):
+        make_runner("parallel", batch_size_run=2)
+    told = [text for text in caplog.messages if "workers started" in text]
+    assert told == [f"{n} of 2 environment workers started" for n in (1, 2)]
+
+
+@pytest.mark.parametrize("name", ["parallel", "vector"])
+def test_more_workers_than_the_machine_has_room_for(make_runner, monkeypatch, name):
+    made = []
+
+    def start(self, number, env_args):
+        made.append(number)
+        if number == 2:
+            raise OSError(24, "Too many open files")
+        return Worker(partial(CountingEnv, seed=0), number, [], 5)
+
+    monkeypatch.setattr(Team, "_start", start)
+    with pytest.raises(WorkerError) as error:
+        make_runner(name, batch_size_run=5)
+    assert str(error.value) == (
+        "2 of 5 environment workers could be started (Too many open files): "
+        "use a smaller batch_size_run"
+    )
+    assert made == [0, 1, 2] and not multiprocessing.active_children()
