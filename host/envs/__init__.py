@@ -122,6 +122,7 @@ def _starcraft(name, **env_args):
 _register_batch("matrix_game", "matrix_game", "MatrixGameBatch")
 _register_batch("predator_prey", "predator_prey", "PredatorPreyBatch")
 _register_batch("smax", "smax", "SmaxBatch")
+_register_batch("skirmish", "skirmish.batch", "SkirmishBatch")
 _register("gymma", "gymma", "GymmaEnv")
 _register("pettingzoo", "zoo", "ParallelEnv")
 _register("mpe", "zoo", "mpe")
