@@ -67,5 +67,3 @@ def units_of(entry):
         for name, count in group["units"].items()
         for _ in range(count)
     ]
-
-

@@ -55,7 +55,10 @@ def fill(kind, unit):
     for key in ("range", "cooldown", "strikes"):
         kind[key] = weapon[key]
     kind["radius"] = unit["size"] / 2
-    kind["energy"], kind["first_energy"] = unit["energy"]["most"], unit["energy"]["first"]
+    kind["energy"], kind["first_energy"] = (
+        unit["energy"]["most"],
+        unit["energy"]["first"],
+    )
     kind["weapon"] = WEAPONS[weapon["kind"]]
     kind["hits_ground"] = "ground" in weapon["hits"]
     kind["hits_air"] = "air" in weapon["hits"]
@@ -90,7 +93,7 @@ def sizes(field):
     return obs, state
 
 
-# Where they start -----------------------------------------------------------------------
+# Where they start ---------------------------------------------------------------------
 
 
 def start_of(entry, field):

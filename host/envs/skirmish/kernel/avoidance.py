@@ -1,18 +1,18 @@
 """How units get out of each other's way: ORCA (van den Berg et al. 2011).
 
-Each neighbour and each wall forbids a half-plane of velocities; of those that are left a
-unit takes the nearest to the one it wants, or, where none is left, the one that breaks
-the neighbours' claims least. As SMAClite has it, which differs from the published
-algorithm in three ways: a unit that stands is given all the room, not half; only units
-that nearly touch are neighbours; and a wall's line is moved off it by the same amount
-along both axes, whatever the wall's direction.
+Each neighbour and each wall forbids a half-plane of velocities; of those that are left
+a unit takes the nearest to the one it wants, or, where none is left, the one that
+breaks the neighbours' claims least. As SMAClite has it, which differs from the
+published algorithm in three ways: a unit that stands is given all the room, not half;
+only units that nearly touch are neighbours; and a wall's line is moved off it by the
+same amount along both axes, whatever the wall's direction.
 """
 
 import numpy as np
 
+from .compiling import compiled
 from .records import TICKS
 from .vectors import (
-    compiled,
     det,
     direction,
     distance,
@@ -88,7 +88,7 @@ def way_of(line):
     return line.way[0], line.way[1], line.way_single
 
 
-# Neighbours -----------------------------------------------------------------------------
+# Neighbours ---------------------------------------------------------------------------
 
 
 @compiled
@@ -148,7 +148,7 @@ def ahead(offset, closing, apart_squared, radius):
     return way, minus(times(dot(closing, way), way), closing)
 
 
-# Walls ----------------------------------------------------------------------------------
+# Walls --------------------------------------------------------------------------------
 
 
 @compiled
@@ -228,8 +228,9 @@ def is_covered(lines, first, second, radius):
 def wall_line(unit, radius, wall, side, lines):
     """The half-plane that one side of a wall leaves: whether any, point, direction."""
     a, b = side, (side + 1) % 4
-    first, second = minus(corner(wall, a), place(unit)), minus(
-        corner(wall, b), place(unit)
+    first, second = (
+        minus(corner(wall, a), place(unit)),
+        minus(corner(wall, b), place(unit)),
     )
     none, origin = (False, double(0, 0), double(0, 0)), double(0, 0)
     along = minus(second, first)
@@ -286,6 +287,7 @@ def side_line(velocity, radius, side, a, b, first, second, left, right):
         to_left = squared(minus(from_first, times(on_left, left)))
     if on_right >= 0:
         to_right = squared(minus(from_second, times(on_right, right)))
+    corner_seen = first
     if to_side <= to_left and to_side <= to_right:
         way = minus_axis(a)
     elif to_left <= to_right:
@@ -295,9 +297,9 @@ def side_line(velocity, radius, side, a, b, first, second, left, right):
     else:
         if is_right_foreign:
             return False, origin, origin
-        way = times(-1.0, right)
+        way, corner_seen = times(-1.0, right), second
     moved = radius * -way[1]
-    return True, plus(first, double(moved, moved)), way
+    return True, plus(corner_seen, double(moved, moved)), way
 
 
 @compiled
@@ -305,7 +307,7 @@ def squared(a):
     return dot(a, a)
 
 
-# Choosing a velocity --------------------------------------------------------------------
+# Choosing a velocity ------------------------------------------------------------------
 
 
 @compiled

@@ -4,6 +4,7 @@ import numpy as np
 
 from .avoidance import avoid
 from .combat import recover, strike
+from .compiling import compiled, entry
 from .orders import pace_of, reconsider, want
 from .records import (
     ADVANCE,
@@ -17,7 +18,6 @@ from .records import (
     TICKS,
     TICKS_PER_STEP,
 )
-from .vectors import compiled
 
 MOVE_AMOUNT = 2.0  # how far off the goal is that "go north" sets
 FIRST_TARGET = 6  # the action that attacks the first target
@@ -25,7 +25,7 @@ FOR_THE_BATTLE = 200.0
 MOST_REWARD = 20.0
 
 
-@compiled
+@entry
 def step(field, battles, orders, actions, is_over, reward):
     """Play eight ticks in each copy that is not over.
 
@@ -65,7 +65,7 @@ def count(units, which):
     return there
 
 
-@compiled
+@entry
 def begin(field, units):
     """All units whole, where `units` has them; enemies advance."""
     for u in range(len(units)):

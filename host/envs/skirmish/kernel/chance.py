@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .vectors import compiled
+from .compiling import compiled, entry
 
 STRIDE = np.uint64(0x9E3779B97F4A7C15)
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -18,7 +18,7 @@ def draw(luck, copy):
     return bits ^ (bits >> np.uint64(31))
 
 
-@compiled
+@entry
 def shuffle(luck, order):
     """A new order of the units in each copy and tick.
 

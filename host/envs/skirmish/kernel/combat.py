@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from .compiling import compiled
 from .records import BEAM, BLAST, HEAL, NOBODY, TICKS
-from .vectors import compiled, within
+from .vectors import within
 
 SHIELD_WAIT = 10.0  # seconds without a hit until a shield grows
 SHIELD_GROWTH = 2.0  # a second

@@ -6,12 +6,11 @@ comes near, or attacks it.
 
 import numpy as np
 
+from .compiling import compiled
 from .records import ADVANCE, ATTACK, HEAL, MOVE, NOBODY
 from .vectors import (
-    compiled,
     distance,
     double,
-    is_zero,
     length,
     minus,
     over,
@@ -32,7 +31,7 @@ def in_range(kinds, units, u, target):
     return within(units[u], units[target], reach)
 
 
-# Keeping a target -----------------------------------------------------------------------
+# Keeping a target ---------------------------------------------------------------------
 
 
 @compiled
@@ -55,7 +54,7 @@ def reconsider(kinds, units, u):
             unit.target = NOBODY
 
 
-# Choosing one ---------------------------------------------------------------------------
+# Choosing one -------------------------------------------------------------------------
 
 
 @compiled
@@ -115,7 +114,7 @@ def is_friend_near(field, units, u, e):
     return distance(units[u], units[e]) <= reach
 
 
-# Going ----------------------------------------------------------------------------------
+# Going --------------------------------------------------------------------------------
 
 
 @compiled

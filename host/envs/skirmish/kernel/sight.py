@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from .compiling import compiled, entry
 from .records import HEAL
-from .vectors import compiled, distance, within
+from .vectors import distance, within
 
 SIGHT = 9.0
 TARGETS_WITHIN = 6.0
@@ -12,7 +13,7 @@ N_DIRECTIONS = 4
 FIRST_TARGET = 6
 
 
-@compiled
+@entry
 def look(field, battles, last_actions, obs, state, avail):
     """Write what is seen of all battles.
 
@@ -35,7 +36,7 @@ def look(field, battles, last_actions, obs, state, avail):
                 avail[copy, agent, 0] = 1
 
 
-# What agents may do ---------------------------------------------------------------------
+# What agents may do -------------------------------------------------------------------
 
 
 @compiled
@@ -66,7 +67,7 @@ def write_avail(field, units, u, avail):
             avail[FIRST_TARGET + field.kinds[v].slot] = 1
 
 
-# What they see --------------------------------------------------------------------------
+# What they see ------------------------------------------------------------------------
 
 
 @compiled
@@ -124,16 +125,20 @@ def write_body(field, unit, kind, has_shield, out, base):
         out[base + 1 + has_shield + kind.type] = 1
 
 
-# The state ------------------------------------------------------------------------------
+# The state ----------------------------------------------------------------------------
 
 
 @compiled
 def write_state(field, units, last_actions, state):
     base = 0
     for u in field.agents:
-        base = write_unit(field, units[u], field.kinds[u], field.ally_shields, state, base)
+        base = write_unit(
+            field, units[u], field.kinds[u], field.ally_shields, state, base
+        )
     for u in field.enemies:
-        base = write_unit(field, units[u], field.kinds[u], field.enemy_shields, state, base)
+        base = write_unit(
+            field, units[u], field.kinds[u], field.enemy_shields, state, base
+        )
     for agent in range(len(last_actions)):
         if last_actions[agent] >= 0:
             state[base + last_actions[agent]] = 1

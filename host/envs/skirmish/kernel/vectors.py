@@ -7,9 +7,8 @@ comes out of it.
 """
 
 import numpy as np
-from numba import njit
 
-compiled = njit(cache=True, error_model="numpy")
+from .compiling import compiled
 
 
 @compiled

@@ -1,0 +1,37 @@
+"""How the kernel is compiled, and where the result is kept."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from numba import config, njit
+
+HERE = Path(__file__).resolve().parent
+compiled = njit(error_model="numpy")  # as part of what is entered from Python
+
+
+def entry(function):
+    """Compile a function that Python calls, once for each version of the kernel.
+
+    Numba itself keeps a function until its own file changes, whatever becomes of the
+    functions that it calls from other files.
+    """
+    before, config.CACHE_DIR = config.CACHE_DIR, str(_folder(config.CACHE_DIR))
+    try:
+        return njit(error_model="numpy", cache=True)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+def _folder(wanted):
+    """Where this version is kept: in `wanted`, else beside it, else in the home."""
+    digest = hashlib.sha256()
+    for path in sorted(HERE.glob("*.py")):
+        digest.update(path.read_bytes())
+    name = f"skirmish-{digest.hexdigest()[:16]}"
+    if wanted:
+        return Path(wanted) / name
+    beside = HERE / "__pycache__"
+    if os.access(beside if beside.is_dir() else HERE, os.W_OK):
+        return beside / name
+    return Path.home() / ".cache" / "wqmix" / name
