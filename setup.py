@@ -26,10 +26,11 @@ THEORY = ["scipy>=1.8"]
 ANALYSIS = ["matplotlib>=3.7", "rliable>=1.2,<1.3", "arch>=5.3,<8", "pandas<3"]
 GYMNASIUM = ["gymnasium>=0.29"]
 LBF = GYMNASIUM + ["lbforaging>=2,<3"]
+NUMBA = ["numba>=0.59"]
 MPE = GYMNASIUM + ["mpe2>=1,<2"]
 TEST = ["pytest>=7", "pytest-xdist>=3", "hypothesis>=6"]
 # Small environments to test with; older Pythons skip those tests.
-TEST += [f"{name}; python_version >= '3.10'" for name in LBF + MPE[1:]]
+TEST += [f"{name}; python_version >= '3.10'" for name in LBF + MPE[1:] + NUMBA]
 
 setup(
     name="pymarl-wqmix",
@@ -62,6 +63,7 @@ setup(
         "rware": GYMNASIUM + ["rware>=2,<3"],
         "pettingzoo": GYMNASIUM + ["pettingzoo>=1.24"],
         "mpe": MPE,
+        "skirmish": NUMBA,
         "smax": ["jaxmarl>=0.2,<0.3"],
         "tensorboard": ["tensorboardX>=2.6"],
         "test": TEST + PLOTS + THEORY,

@@ -28,7 +28,7 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
     ),
     "host": (
         {"config", "storage"},
-        {"torch", "numpy", "sacred", "tqdm", "tensorboardX", "gymnasium"},
+        {"torch", "numpy", "sacred", "tqdm", "tensorboardX", "gymnasium", "numba"},
     ),
     "theory": ({"config"}, {"numpy", "scipy", "matplotlib"}),
     "analysis": (

@@ -34,13 +34,13 @@ class SkirmishBatch(BatchEnv):
         from . import scenario
         from .kernel import battle, chance, sight
 
-        entry = maps.map_named(map_name)
+        self.entry = entry = maps.map_named(map_name)
         limit = maps.limit_of(entry, time_limit)
         self.episode_limit = whole("time_limit", limit, 1)
         self._bootstraps = flag("continuing_episode", continuing_episode)
         self._seeds = EpisodeSeeds(seed)
         self.seed = self._seeds.seed
-        self.map_name, self.field = map_name, scenario.field_of(entry)
+        self.field = scenario.field_of(entry)
         self._start = scenario.start_of(entry, self.field)
         battle.begin(self.field, self._start)
         self._battle, self._chance, self._sight = battle, chance, sight
@@ -64,13 +64,13 @@ class SkirmishBatch(BatchEnv):
         self._avail = np.zeros((n, agents, self.n_actions), dtype=np.uint8)
 
     def reset(self, copies=None):
-        which = np.arange(self.n_copies)[slice(None) if copies is None else copies]
-        self.units[which] = self._start
-        # A number for every copy, so that one copy's do not depend on the others' ends.
-        self._luck[which] = self._seeds.draw(len(which))
-        self._last_actions[which] = NOT_YET
-        self._over[which], self._steps[which] = False, 0
-        self._look()
+        begun = np.zeros(self.n_copies, dtype=bool)
+        begun[slice(None) if copies is None else copies] = True
+        self.units[begun] = self._start
+        self._luck[begun] = self._seeds.draw(begun.sum())
+        self._last_actions[begun] = NOT_YET
+        self._over[begun], self._steps[begun] = False, 0
+        self._look(begun)
 
     def step(self, actions):
         actions = np.asarray(actions, dtype=np.intp)
@@ -84,7 +84,7 @@ class SkirmishBatch(BatchEnv):
         self._steps += playing
         ended = self._over.copy()
         self._over |= self._steps >= self.episode_limit
-        self._look()
+        self._look(playing)
         return self._reward.astype(np.float32), self._over.copy(), self._info(ended)
 
     def _check(self, actions):
@@ -114,10 +114,11 @@ class SkirmishBatch(BatchEnv):
             "episode_limit": by_time,
         }
 
-    def _look(self):
+    def _look(self, which):
         self._sight.look(
             self.field,
             self.units,
+            which,
             self._last_actions,
             self._obs,
             self._state,
@@ -135,8 +136,8 @@ class SkirmishBatch(BatchEnv):
 
     def render(self, copy=0):
         """The units that are there: health, shield and place."""
-        lines, names = [], maps.units_of(maps.map_named(self.map_name))
-        for unit, (side, name) in zip(self.units[copy], names):
+        lines = []
+        for unit, (side, name) in zip(self.units[copy], maps.units_of(self.entry)):
             if unit["is_there"]:
                 lines.append(
                     f"{side:5} {name:13} {unit['health']:5.1f} + {unit['shield']:5.1f} "

@@ -14,18 +14,19 @@ FIRST_TARGET = 6
 
 
 @entry
-def look(field, battles, last_actions, obs, state, avail):
-    """Write what is seen of all battles.
+def look(field, battles, which, last_actions, obs, state, avail):
+    """Write what is seen of battles.
 
     Args:
         field: the map.
         battles: UNIT [N, n].
+        which: of them, bool [N]; the others' arrays stay as they are.
         last_actions: of the agents [N, A], -1 at the start.
         obs, state, avail: [N, A, O], [N, S], [N, A, U], changed.
     """
-    obs[:], state[:], avail[:] = 0, 0, 0
-    for copy in range(len(battles)):
+    for copy in np.flatnonzero(which):
         units = battles[copy]
+        obs[copy], state[copy], avail[copy] = 0, 0, 0
         write_state(field, units, last_actions[copy], state[copy])
         for agent in range(len(field.agents)):
             u = field.agents[agent]
