@@ -145,9 +145,9 @@ def test_a_move_goes_eight_ticks_at_full_speed():
     batch = make(map_name="2s_vs_1sc")
     batch.reset()
     before = batch.units[0].copy()
-    batch.step(np.array([[WEST, STOP]]))
+    batch.step(np.array([[EAST, STOP]]))
     moved = (batch.units["x"] - before["x"])[0, batch.field.agents]
-    assert moved[0] == pytest.approx(-4.13 / 2, abs=1e-5) and moved[1] == 0
+    assert moved[0] == pytest.approx(4.13 / 2, abs=1e-5) and moved[1] == 0
 
 
 def test_shields_armour_and_kills_are_paid():
