@@ -21,7 +21,7 @@ def parse(parser: argparse.ArgumentParser, argv: List[str]) -> argparse.Namespac
     parser.add_argument(
         "--env-config",
         metavar="NAME",
-        help="an environment's name or YAML, in place of the one trained on",
+        help="an environment's name, YAML or file.py, in place of the one trained on",
     )
     cut = argv.index("with") if "with" in argv else len(argv)
     arguments = parser.parse_args(argv[:cut])

@@ -11,7 +11,7 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import yaml
 
@@ -22,6 +22,7 @@ MAX_NODES = 50_000  # an alias counts as all that it stands for
 MAX_DEPTH = 32
 MAX_DIGITS = 100
 _KEY = re.compile(r"\w[\w -]*")
+_CLASS = re.compile(r"([^\W\d][\w.]*|.+\.py):[^\W\d][\w.]*")
 _WORDS = {"true": True, "false": False, "null": None, "none": None}
 _LONGEST_QUOTE = 200
 _TAG = "tag:yaml.org,2002:"
@@ -180,6 +181,24 @@ def read_value(text: str) -> Any:
     return _WORDS.get(text.strip().lower(), value) if is_bare else value
 
 
+def check_spaces(words: Sequence[str]) -> None:
+    """Refuse `t_max = 50` among the words after `with`.
+
+    Raises:
+        ReadingError: it says how to write it.
+    """
+    for before, word, after in zip(["", *words], words, [*words[1:], ""]):
+        key, equals, value = word.partition("=")
+        is_cut_before = not key and "=" not in before
+        is_cut_after = not value and "=" not in after and not after.startswith("-")
+        parts = [before] * is_cut_before + [word] + [after] * is_cut_after
+        parts = [part for part in parts if part]
+        if equals and len(parts) > 1:
+            told = quoted(" ".join(parts))
+            right = quoted("".join(parts))
+            raise ReadingError(f"{told} after `with`: write {right}, without spaces")
+
+
 def read_word(word: str) -> Tuple[Tuple[str, ...], Any]:
     """`a.b=1` as (("a", "b"), 1).
 
@@ -246,10 +265,15 @@ def quoted(value: Any) -> str:
 
 def in_home(text: str) -> str:
     """A path that begins with `~/`, also after `key=`, with the home folder in it."""
-    key, equals, value = text.partition("=")
-    if equals and value.startswith("~/"):
+    key, _, value = text.partition("=")
+    if value.startswith("~/"):
         return f"{key}={os.path.expanduser(value)}"
     return os.path.expanduser(text) if text.startswith("~/") else text
+
+
+def names_code(text: str) -> bool:
+    """Whether it is path/to/file.py, path/to/file.py:Class or package.module:Class."""
+    return text.endswith(".py") or _CLASS.fullmatch(text) is not None
 
 
 def _is_plain(value: Any, depth: int) -> bool:

@@ -10,7 +10,6 @@ from ..config.reading import one_line
 from . import envs
 from .config import load_env_config
 from .envs import contract
-from .envs.custom import only_class
 from .errors import HostError
 
 _EPILOG = """\
@@ -35,8 +34,8 @@ def main(argv=None):
     )
     parser.add_argument(
         "env",
-        help="what --env-config takes, or module:Class, or path/to/file.py:Class; "
-        "without :Class, where the file has one environment",
+        help="what --env-config takes: a name, a YAML, package.module:Class, "
+        "path/to/file.py:Class, or a file that has one environment",
     )
     parser.add_argument("--episodes", type=int, default=3, help="to play (default 3)")
     parser.add_argument("--seed", type=int, default=0)
@@ -58,13 +57,8 @@ def main(argv=None):
 
 def _settings(env, words):
     """The registered name and the env_args that the command line means."""
-    if env.endswith(".py"):
-        env = f"{env}:{only_class(env)}"
-    is_spec = ":" in env and not env.endswith((".yaml", ".yml"))
     updates = words[1:] if words[:1] == ["with"] else words
-    if is_spec:
-        updates = [f"env_args.entry_point={env!r}", *updates]
-    config = load_env_config("custom" if is_spec else env, updates)
+    config = load_env_config(env, updates)
     return config["env"], dict(config["env_args"])
 
 

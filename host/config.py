@@ -67,13 +67,14 @@ def parse_command_line(argv):
     return SimpleNamespace(
         config=options["--config"],
         env_config=options["--env-config"],
-        updates=[_read_word(word) for word in updates],
+        updates=_read_words(updates),
     )
 
 
-def _read_word(word):
+def _read_words(words):
     try:
-        return reading.read_word(word)
+        reading.check_spaces(words)
+        return [reading.read_word(word) for word in words]
     except reading.ReadingError as error:
         raise ConfigError(str(error)) from None
 
@@ -94,11 +95,6 @@ def find_config(option, name):
     """The YAML file that `name` means: ours, or any path with or without ".yaml"."""
     if name in _names(option):  # and so no path that leads out of the folder
         return _folder(option) / f"{name}.yaml"
-    if name.endswith(".py") and option == "--env-config":
-        raise ConfigError(
-            f"{option} {reading.quoted(name)} is no YAML; an environment in a file: "
-            f"{option}=custom with env_args.entry_point={name}:ClassName"
-        )
     for path in (Path(reading.in_home(f"{name}.yaml")), Path(reading.in_home(name))):
         if os.path.isfile(path):
             return path
@@ -106,6 +102,19 @@ def find_config(option, name):
     raise ConfigError(
         f"unknown {option} {reading.quoted(name)}{near}; {_offer(option)}"
     )
+
+
+def read_chosen(option, name):
+    """The file that `name` means, and its settings over those of all it inherits.
+
+    An environment may be named by its code, as `custom` takes it.
+    """
+    is_code = option == "--env-config" and reading.names_code(name)
+    path = find_config(option, "custom" if is_code else name)
+    values = read_config(option, path)
+    if is_code:
+        values["env_args"]["entry_point"] = name
+    return path, values
 
 
 def read_yaml(path):
@@ -151,7 +160,7 @@ def load_env_config(name, words):
     Raises:
         ConfigError: as `load_config`.
     """
-    return _merged((("--env-config", name),), [_read_word(word) for word in words])
+    return _merged((("--env-config", name),), _read_words(words))
 
 
 def over_defaults(settings, source):
@@ -164,18 +173,18 @@ def over_defaults(settings, source):
 def updated(config, words):
     """A configuration with the `key=value` words of a command line over it."""
     layers = Layers(read_yaml(CONFIG_DIR / "default.yaml"))
-    layers.lay({"env_args": _shipped_env_args(config["env"])}, is_typed=False)
+    known = _shipped_env_args(config["env"]) or config["env_args"]
+    layers.lay({"env_args": known}, is_typed=False)
     for setting, value in leaves(config):
         put_if_typed(layers, setting, value)
-    return _updated(layers, [_read_word(word) for word in words])
+    return _updated(layers, _read_words(words))
 
 
 def _merged(files, updates):
     default = read_yaml(CONFIG_DIR / "default.yaml")
     layers, own = Layers(default), []
     for option, name in files:
-        path = find_config(option, name)
-        values = read_config(option, path)
+        path, values = read_chosen(option, name)
         if option == "--env-config":
             env_args = {"env_args": _shipped_env_args(values.get("env"))}
             layers.lay(env_args, is_typed=False)

@@ -13,7 +13,7 @@ import torch as th
 from ..config.layers import leaves
 from . import envs
 from .components.episode_buffer import EpisodeBatch
-from .config import find_config, over_defaults, read_config, updated
+from .config import over_defaults, read_chosen, updated
 from .controllers import REGISTRY as mac_REGISTRY
 from .errors import CheckpointError, ConfigError
 from .run import layout, make_args
@@ -88,8 +88,7 @@ def settings(facts, path, words=(), env_config=None, settable=(), seed=0, epsilo
 
 def _environment(name):
     """`env` and `env_args` of a YAML that the command line names."""
-    path = find_config("--env-config", name)
-    found = read_config("--env-config", path)
+    path, found = read_chosen("--env-config", name)
     if not isinstance(found.get("env_args", {}), dict) or "env" not in found:
         raise ConfigError(f"{path}: env and env_args are needed")
     return {"env": found["env"], "env_args": found.get("env_args", {})}

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from ..config.layers import Keys, Layers, UnknownKey, WrongType, nested
 from ..config.reading import (
     ReadingError,
+    check_spaces,
     literal,
     quoted,
     read_word,
@@ -143,6 +144,7 @@ def _settle(
     words: Sequence[Word],
     recipe: Optional[str],
 ) -> CommandLine:
+    check_spaces([each for each in words if isinstance(each, str)])
     options, algorithm, game = resolved(files, options)
     choices = [choice for choice in (game, algorithm) if choice is not None]
     files.check_own(choices)

@@ -52,6 +52,7 @@ OUR_CONFIGS = Path(__file__).resolve().parents[1] / "config" / "algs"
 OPTIONS = {"--config": "algs", "--env-config": "envs"}
 HOST_PREFIX = "host:"
 LONGEST_NAME = 200
+OF_CODE = "custom"  # the game of ours that a user's class is
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,13 @@ class ConfigFiles:
         """Return the file that a name or path means.
 
         An algorithm's name that is ours means ours; an environment's means the host's
-        where it has one.
+        where it has one; its code means our `custom`.
 
         Raises:
             ConfigError: neither ours, nor the host's, nor a file.
         """
+        if kind == "envs" and is_code(name):
+            return OUR_ENVS / f"{OF_CODE}.yaml"
         own = self.host_file(kind, bare(name))
         is_own = reading.stays_inside(bare(name)) and os.path.isfile(own)
         if name.startswith(HOST_PREFIX) and not is_own:
@@ -312,14 +315,21 @@ class ConfigFiles:
         if kind == "envs" and parents(settings):
             return self._choose_heir_of_game(path)
         if kind == "envs" and path.parent == OUR_ENVS:
-            settings = environments.for_host(settings, self.host.passed_to_envs)
-            written = self.write(settings, path.stem)
-            return Choice(written, lambda: settings, game=name)
+            return self._choose_game(name, path.stem, settings)
         readable = "=" not in str(path) and path.suffix == ".yaml"
         value = str(path)[: -len(".yaml")] if readable else self.write(settings, name)
         learner = self._our_key(settings) if kind == "algs" else None
         own = path if self._is_own(path) else None
         return Choice(value, lambda: settings, learner, own=own)
+
+    def _choose_game(self, name: str, game: str, settings: Dict[str, Any]) -> Choice:
+        is_elsewhere = self.host.name != "embedded"
+        if is_elsewhere:
+            settings = environments.for_host(settings, self.host.passed_to_envs)
+        if is_code(name):
+            settings["env_args"]["entry_point"] = reading.in_home(name)
+        written = self.write(settings, game)
+        return Choice(written, lambda: settings, game=game if is_elsewhere else None)
 
     def _choose_heir(self, name: str, path: Path) -> Choice:
         if self.shadows(path, name):
@@ -376,6 +386,11 @@ def common(algorithms: Sequence[Mapping[str, Any]]) -> List[str]:
 def bare(name: str) -> str:
     """Return a config's name without `host:`."""
     return name[len(HOST_PREFIX) :] if name.startswith(HOST_PREFIX) else name
+
+
+def is_code(name: str) -> bool:
+    """Whether an environment is named by its code, and not as one of the host's."""
+    return not name.startswith(HOST_PREFIX) and reading.names_code(name)
 
 
 def our_envs() -> List[str]:

@@ -20,7 +20,8 @@ def custom(entry_point, options, seed):
     """An object with PyMARL's methods, made by `entry_point(**options, seed=seed)`.
 
     Args:
-        entry_point: `package.module:Class`, or `path/to/file.py:Class`.
+        entry_point: `package.module:Class`, or `path/to/file.py:Class`; without
+            `:Class`, where the file has one environment.
         options: for its constructor.
         seed: handed over where the constructor takes one.
 
@@ -46,6 +47,8 @@ def find(entry_point):
     """The class or function that `entry_point` names."""
     if is_file_spec(entry_point):
         return load_class(entry_point, "environment")
+    if str(entry_point).endswith(".py"):
+        return only_class(entry_point)
     module_name, _, name = str(entry_point or "").partition(":")
     if not module_name or not name or module_name.startswith("."):
         raise ConfigError(
@@ -70,22 +73,22 @@ def find(entry_point):
 
 
 def only_class(path):
-    """The name of the environment's class in a file that has one.
+    """The environment's class in a file that has one.
 
     Raises:
         ConfigError: the file cannot be loaded, or has none or several.
     """
     module = load_file(path, "environment")
-    found = [
-        name
+    found = {
+        name: value
         for name, value in vars(module).items()
         if isinstance(value, type) and value.__module__ == module.__name__
         if all(hasattr(value, method) for method in METHODS)
-    ]
+    }
     if len(found) != 1:
         names = ", ".join(found) or f"none with {', '.join(METHODS)}"
         raise ConfigError(
             f"{path}: which class is the environment? Write {path}:ClassName; "
             f"in it: {names}"
         )
-    return found[0]
+    return next(iter(found.values()))
