@@ -1,6 +1,6 @@
-"""What some commands and options need beyond the required packages.
+"""What is not installed: required packages, and what some commands need beyond them.
 
-The lists are the extras of setup.py, read from the installed package.
+The lists are those of setup.py, read from the installed package.
 """
 
 from __future__ import annotations
@@ -8,10 +8,19 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import sys
 from importlib import metadata
 from typing import List, Optional
 
 DISTRIBUTION = "pymarl-wqmix"
+REQUIRED = {  # module → the distribution that brings it
+    "torch": "torch",
+    "numpy": "numpy",
+    "yaml": "pyyaml",
+    "sacred": "sacred",
+    "pkg_resources": "setuptools",
+    "tqdm": "tqdm",
+}
 
 
 def missing(what: str, extra: str, *modules: str) -> Optional[str]:
@@ -30,6 +39,24 @@ def missing(what: str, extra: str, *modules: str) -> Optional[str]:
     return None
 
 
+def unmet(error: ModuleNotFoundError) -> Optional[str]:
+    """Say in one line which required packages are absent; None if `error` is of others.
+
+    Args:
+        error: what an import raised.
+    """
+    top = str(error.name).partition(".")[0]
+    absent = [module for module in REQUIRED if not is_installed(module)]
+    if top not in absent:
+        return None
+    names = [REQUIRED[module] for module in absent]
+    form = re.compile(rf"({'|'.join(names)})(?![\w-])", re.IGNORECASE)
+    needed = [each for each in requirements() if form.match(each)] or names
+    pip = f"{shlex.quote(sys.executable)} -m pip install"
+    packages = " ".join(map(shlex.quote, needed))
+    return f"{', '.join(absent)} cannot be imported here: {pip} {packages}"
+
+
 def is_installed(module: str) -> bool:
     """Whether a module can be found; one that is blocked, as in tests, cannot."""
     try:
@@ -46,12 +73,17 @@ def command(extra: str) -> str:
     return f"pip install {' '.join(map(shlex.quote, needed))}"
 
 
-def requirements(extra: str) -> List[str]:
-    """Return an extra's requirements, as pip takes them; none if nothing is known."""
+def requirements(extra: Optional[str] = None) -> List[str]:
+    """Return an extra's requirements, as pip takes them; none if nothing is known.
+
+    Of no extra: what is always required.
+    """
     try:
         lines = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return []
-    of_extra = re.compile(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]")
     parts = [line.partition(";") for line in lines]
+    if extra is None:
+        return [name.strip() for name, _, marker in parts if "extra" not in marker]
+    of_extra = re.compile(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]")
     return [name.strip() for name, _, marker in parts if of_extra.search(marker)]

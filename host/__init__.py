@@ -1,5 +1,11 @@
 """The embedded host: a small PyMARL-compatible framework (`python -m wqmix.host`)."""
 
+__all__ = ["register_env"]
+
+
+def __dir__():
+    return __all__
+
 
 def __getattr__(name):
     if name == "register_env":  # imports numpy and YAML: when it is asked for

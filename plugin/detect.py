@@ -6,6 +6,7 @@ PyMARLzoo+'s inner folder looks like any `src/`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ..errors import ConfigError
 from .hosts import EMBEDDED_ROOT, HOSTS, HostAdapter
 
 EMBEDDED_MODULE = "wqmix.host.main"
+MAIN = "main.py"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Target:
 def script_target(name: str) -> Target:
     """Return the target for a script's path."""
     if not os.path.isfile(name):
-        raise ConfigError(f"no such script: {name}")
+        inside = os.path.join(name, MAIN)
+        hint = f" (did you mean {inside!r}?)" if os.path.isfile(inside) else ""
+        raise ConfigError(f"no such script: {name}{hint}")
     return Target(Path(name), script=name)
 
 
@@ -92,6 +96,37 @@ def detect(
     if generic.missing(root):
         refuse_the_incomplete(root, [host for host in known if host.name != "embedded"])
     return generic.based_on(base).at(root)
+
+
+def around(folder: Path) -> Optional[Target]:
+    """Return the main of the checkout that a folder lies in, or None.
+
+    One that lacks a single thing to be a host counts: `detect` says which.
+    """
+    folder = folder.resolve()
+    places = [each / MAIN for each in (folder, folder / "src")]
+    places += sorted(folder.glob(f"*/{MAIN}"))
+    for above in folder.parents:
+        places += [above / MAIN, above / "src" / MAIN]
+    for place in places:
+        root = place.parent
+        if not place.is_file() or root == EMBEDDED_ROOT:
+            continue
+        hosts = [host for host in HOSTS.values() if host.name != "embedded"]
+        closest = min(hosts, key=lambda host: len(host.missing(root)))
+        if len(closest.missing(root)) <= 1:
+            return main_of(closest.package, place)
+    return None
+
+
+def main_of(package: str, place: Path) -> Target:
+    """Return a host's main, as a module where its own modules are inside a package."""
+    if package:
+        with contextlib.suppress(ConfigError):
+            target = module_target(f"{package}.{place.stem}")
+            if target.root == place.parent:
+                return target
+    return script_target(os.path.relpath(place))
 
 
 def refuse_the_incomplete(root: Path, known: List[HostAdapter]) -> None:

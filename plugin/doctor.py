@@ -79,7 +79,13 @@ def parse(argv: List[str]) -> argparse.Namespace:
         prog="wqmix doctor",
         description="Say what host this is, what it needs, and whether it trains.",
     )
-    parser.add_argument("script", nargs="?", metavar="src/main.py")
+    parser.add_argument(
+        "script",
+        nargs="?",
+        metavar="src/main.py",
+        help="otherwise that of the checkout around the current folder, if there is "
+        "one; else the embedded host",
+    )
     parser.add_argument("-m", dest="module", help="a module instead of a script")
     parser.add_argument("--host", help="use this adapter without looking")
     parser.add_argument("--base", help="the host's configuration to inherit from")
@@ -91,11 +97,8 @@ def parse(argv: List[str]) -> argparse.Namespace:
 
 def examine(arguments: argparse.Namespace) -> List[Row]:
     """Return all rows for a target."""
-    if arguments.script is not None:
-        target, start = detect.script_target(arguments.script), [arguments.script]
-    else:
-        module = arguments.module or detect.EMBEDDED_MODULE
-        target, start = detect.module_target(module), ["-m", module]
+    target = chosen(arguments)
+    start = ["-m", target.module] if target.module else [str(target.script)]
     host = detect.detect(target.root, arguments.host, arguments.base)
     files = ConfigFiles(host, target.root, registration.learner_keys(target.root))
     ours = files.ours()
@@ -146,6 +149,16 @@ def merged(rows: List[Row]) -> List[Row]:
             reasons[row.remedy].append(row.result)
     failed = [Row("config", ", ".join(names), why) for why, names in reasons.items()]
     return [row for row in rows if not row.remedy] + failed
+
+
+def chosen(arguments: argparse.Namespace) -> detect.Target:
+    """Return what to examine: named, the checkout around us, or the embedded host."""
+    if arguments.script is not None:
+        return detect.script_target(arguments.script)
+    if arguments.module is not None:
+        return detect.module_target(arguments.module)
+    found = detect.around(Path())
+    return found if found is not None else detect.module_target(detect.EMBEDDED_MODULE)
 
 
 def names_learner(name: str) -> bool:

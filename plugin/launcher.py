@@ -13,6 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Callable, List, Optional
 
+from ..config.extras import unmet
 from ..errors import ConfigError, WQMixError
 from . import command_line, detect, environments, registration, shims
 from .configs import ConfigFiles
@@ -135,7 +136,8 @@ def run_as_main(target: detect.Target, argv: List[str]) -> None:
     except (SystemExit, WQMixError):
         raise
     except BaseException as error:
-        show(error)
+        if not (isinstance(error, ModuleNotFoundError) and unmet(error)):
+            show(error)
         raise
 
 

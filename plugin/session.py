@@ -125,7 +125,7 @@ class Runner:
         with self._at_work("benchmark"):
             if path is None:
                 self._temporary = self._temporary or str(temporary_folder())
-            self._keep_best(path or self._temporary)
+            self._keep_best(in_home(os.fspath(path or self._temporary)))
         return Table.of_stats(self.stats, TEST)
 
     def _keep_best(self, path: str) -> None:
@@ -226,7 +226,7 @@ class Runner:
             CheckpointError: it cannot be written.
         """
         with self._at_work("save"):
-            return self._save(os.fspath(path), keep=0)
+            return self._save(in_home(os.fspath(path)), keep=0)
 
     def _save(self, path: str, keep: int) -> str:
         saves_buffer = self.args.save_buffer
@@ -251,7 +251,7 @@ class Runner:
                 host's own error that says so.
         """
         with self._at_work("load"):
-            self._load(os.fspath(path))
+            self._load(in_home(os.fspath(path)))
 
     def _load(self, path: str) -> None:
         if not os.path.basename(os.path.abspath(path)).isdigit():

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, List
+
+# Each imported when it is asked for.
+FUNCTIONS = {"get_runner": ".plugin.session", "load_policy": ".host.policy"}
+MODULES = ("host", "plugin", "weighting")
 
 
 def __getattr__(name: str) -> Any:
@@ -11,14 +15,12 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("pymarl-wqmix")
-    if name == "get_runner":
-        from .plugin.session import get_runner
-
-        return get_runner
-    if name == "load_policy":
-        from .host.policy import load_policy
-
-        return load_policy
-    if name == "weighting":  # imports torch: when it is asked for
-        return import_module(".weighting", __name__)
+    if name in FUNCTIONS:
+        return getattr(import_module(FUNCTIONS[name], __name__), name)
+    if name in MODULES:
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return sorted(["__version__", *FUNCTIONS, *MODULES])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import sys
 from typing import List, Optional
 
@@ -54,6 +56,19 @@ def main(argv: Optional[List[str]] = None) -> int:
         The exit code.
     """
     argv = sys.argv[1:] if argv is None else argv
+    try:
+        return run(argv)
+    except ModuleNotFoundError as error:
+        from .config.extras import unmet
+
+        told = unmet(error)
+        if told is None:
+            raise
+        return refused(told)
+
+
+def run(argv: List[str]) -> int:
+    """As `main`, where the packages that we require are installed."""
     if not argv or argv[0] in ("-h", "--help"):
         print(HELP.format(commands=command_lines()))
         return 0
@@ -62,12 +77,26 @@ def main(argv: Optional[List[str]] = None) -> int:
 
         print(f"wqmix {__version__}")
         return 0
+    from .config.names import nearest
+    from .config.reading import in_home
+
+    argv = [in_home(word) for word in argv]
     if argv[0] in COMMANDS:
         module = importlib.import_module(COMMANDS[argv[0]][0])
         return module.main(argv[1:])
+    if re.fullmatch(r"\w[\w-]*", argv[0]) and argv[0] != "with":
+        if not os.path.exists(argv[0]):
+            hint = nearest(argv[0], COMMANDS) or "; `wqmix --help` lists the commands"
+            return refused(f"{argv[0]}: neither a command nor a script{hint}")
     from .plugin import launcher
 
     return launcher.main(argv)
+
+
+def refused(reason: str) -> int:
+    """Print a line for a mistake of the user's; return the exit code."""
+    print(f"wqmix: error: {reason}", file=sys.stderr)
+    return 2
 
 
 def command_lines() -> str:

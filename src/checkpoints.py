@@ -138,7 +138,7 @@ def _load_into(module: Any, content: Any, file: str) -> None:
     try:
         module.load_state_dict(content)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+        reason = tensors.what_differs(error)
         raise CheckpointError(f"{file}: is of another network ({reason})") from error
 
 
@@ -147,5 +147,5 @@ def _load_controller(mac: Any, path: str) -> None:
     try:
         mac.load_models(path)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+        reason = tensors.what_differs(error)
         raise CheckpointError(f"{path}: is of another agent ({reason})") from error

@@ -1,7 +1,13 @@
-"""Reading files of tensors as data only: they must not be able to run code."""
+"""Reading files of tensors as data only: they must not be able to run code.
+
+PyTorch's own messages are not passed on: they are long, and those about code advise to
+read it all the same.
+"""
 
 import inspect
 import pickle
+import re
+import warnings
 from types import SimpleNamespace
 
 import torch
@@ -10,6 +16,13 @@ from . import Refused
 from .files import open_regular
 
 _KNOWN_TO_TORCH = "weights_only" in inspect.signature(torch.load).parameters
+_LONGEST = 160
+# As PyTorch words it: in `load` of code, in `load_state_dict` of other networks.
+_CODE = re.compile(r"GLOBAL ([\w.]+)|([\w.]+) is not allowed in a checkpoint")
+_SIZES = re.compile(
+    r"size mismatch for (\S+): .*?torch\.Size\(\[(.*?)\]\).*?torch\.Size\(\[(.*?)\]\)"
+)
+_KEYS = re.compile(r"(Missing|Unexpected) key\(s\) in state_dict: (.*)")
 _ALLOWED = {
     ("collections", "OrderedDict"),
     ("torch", "Size"),
@@ -50,8 +63,43 @@ def load(path):
     else:
         safe = {"pickle_module": RESTRICTED_PICKLE}
     try:
-        with open_regular(path) as stream:
+        with open_regular(path) as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd pickles, which are refused
             return torch.load(stream, map_location="cpu", **safe)
     except Exception as error:  # whatever a broken file makes of the reader
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = _why_not_read(error)
         raise Refused(f"{path}: cannot be read as tensors ({reason})") from error
+
+
+def _why_not_read(error):
+    named = _CODE.search(str(error))
+    if named is not None:
+        return f"it names code, {named[1] or named[2]}, which is never run"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, pickle.UnpicklingError):
+        return "it holds more than tensors, numbers, text and their containers"
+    if isinstance(error, RuntimeError):
+        return str(error).strip().splitlines()[0][:_LONGEST]
+    return f"damaged, or not of PyTorch's form: {type(error).__name__}"
+
+
+def what_differs(error):
+    """Say in a few words why PyTorch does not load a state into a network.
+
+    Args:
+        error: what `load_state_dict` raised.
+
+    Returns:
+        The first difference, and how many more there are.
+    """
+    found = [
+        f"{name} is [{there}] in it, [{here}] here"
+        for name, there, here in _SIZES.findall(str(error))
+    ]
+    for what, keys in _KEYS.findall(str(error)):
+        place = "not in it" if what == "Missing" else "in it, not here"
+        found += [f"{key} is {place}" for key in re.findall(r'"(.*?)"', keys)]
+    if not found:
+        return " ".join((str(error) or type(error).__name__).split())[:_LONGEST]
+    return found[0] + (f", {len(found) - 1} more" if len(found) > 1 else "")

@@ -4,6 +4,8 @@ import logging
 
 import pytest
 
+from wqmix.host import envs
+
 
 @pytest.fixture(autouse=True)
 def log_level_as_it_was():
@@ -12,3 +14,14 @@ def log_level_as_it_was():
     level = logger.level
     yield
     logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def environments_as_they_were():
+    """What a test registers, as `get_runner` does with a class, is gone after it."""
+    registries = envs.REGISTRY, envs.BATCH_REGISTRY
+    before = [dict(each) for each in registries]
+    yield
+    for registry, content in zip(registries, before):
+        registry.clear()
+        registry.update(content)

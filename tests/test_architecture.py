@@ -43,7 +43,7 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
 # embedded host's games to other hosts; a sweep is checked as its runs will be.
 LAZILY = {
     "src/__init__.py": ("plugin", "host"),
-    "src/__main__.py": ("plugin",),
+    "src/__main__.py": ("plugin", "config"),
     "plugin/environments.py": ("host",),
     "analysis/sweep/check.py": ("plugin",),
 }

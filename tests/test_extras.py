@@ -27,22 +27,49 @@ CALLS = {  # what is absent → what asks for it
     ids=lambda value: value if isinstance(value, str) else " ".join(value[:3]),
 )
 def test_one_line_before_any_work(tmp_path, absent, argv):
-    if argv[0].startswith("--config"):
-        argv = [argv[0], "--env-config=matrix_game", *argv[1:]]
-    code = f"import sys; sys.modules[{absent!r}] = None\n"
-    code += "from wqmix.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *argv],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = run_without(absent, argv, tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and done.stdout == ""
     assert f" needs {absent}: pip install '" in done.stderr
     assert f"'{absent}>=" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def run_without(absent, argv, folder):
+    if argv[0].startswith("--config"):
+        argv = [argv[0], "--env-config=matrix_game", *argv[1:]]
+    code = f"import sys; sys.modules[{absent!r}] = None\n"
+    code += "from wqmix.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *argv],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    "absent, argv",
+    [
+        ("torch", ["list"]),
+        ("yaml", ["list"]),
+        ("numpy", ["theory", "paper"]),
+        ("torch", ["--config=cw_qmix", "with", "t_max=50"]),
+        ("torch", ["--config=qmix", "with", "t_max=50"]),
+    ],
+)
+def test_a_required_package_that_is_absent_is_one_line(tmp_path, absent, argv):
+    done = run_without(absent, argv, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"wqmix: error: {absent} cannot be imported here: ")
+    assert done.stderr.count("\n") == 1 and "-m pip install " in done.stderr
+
+
+def test_other_modules_are_not_ours_to_explain():
+    assert extras.unmet(ModuleNotFoundError(name="smac")) is None
+    assert extras.unmet(ModuleNotFoundError(name="torch.nothing")) is None
+    assert extras.unmet(ModuleNotFoundError()) is None
 
 
 def test_every_extra_has_a_command_without_an_index_name():

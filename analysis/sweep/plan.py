@@ -23,6 +23,7 @@ from wqmix.config import reading
 from wqmix.config.names import nearest
 from wqmix.config.reading import (
     ReadingError,
+    in_home,
     read_bytes,
     read_yaml,
     spelt,
@@ -122,7 +123,7 @@ def runs(values: Dict[str, Any], target: Tuple[str, ...]) -> List[Run]:
     grid = flat(values.get("grid", {}), "grid")
     where = {}
     if is_embedded(target) and "results" in values:
-        where = {"local_results_path": values["results"]}
+        where = {"local_results_path": text(values, "results")}
     algorithms = entries(values, "algorithms")
     environments = entries(values, "environments")
     if "recipe" in values:
@@ -157,7 +158,7 @@ def text(values: Dict[str, Any], key: str) -> str:
     """Return a text of the file."""
     if not isinstance(values[key], str) or not values[key]:
         raise ConfigError(f"{key}={values[key]!r}: a text is needed")
-    return values[key]
+    return in_home(values[key])
 
 
 def is_whole(value: Any) -> bool:
@@ -222,10 +223,11 @@ def entries(values: Dict[str, Any], key: str) -> List[Dict[str, Any]]:
         known(entry, ENTRY_KEYS, f"{key}: ")
         if not isinstance(entry.get("config"), str) or not entry["config"]:
             raise ConfigError(f"{key}: config: the name of a config is needed")
-        digest = content(entry["config"], values.get("main"))
+        entry = {**entry, "config": in_home(entry["config"])}
         if "recipe" in entry:
-            text(entry, "recipe")
-        found.append({**entry, "content": digest})
+            entry["recipe"] = text(entry, "recipe")
+        main = text(values, "main") if "main" in values else None
+        found.append({**entry, "content": content(entry["config"], main)})
     return found
 
 
@@ -324,7 +326,7 @@ def content(config: str, main: Optional[str]) -> Optional[str]:
     for folder, kind in itertools.product(shipped, ("algs", "envs", "recipes")):
         if stays_inside(config) and (folder / kind / f"{config}.yaml").is_file():
             return None
-    for path in (config, f"{config}.yaml"):
+    for path in (config, f"{config}.yaml", config.rpartition(":")[0]):
         if os.path.isfile(path):
             try:
                 return hashlib.sha256(read_bytes(Path(path))).hexdigest()

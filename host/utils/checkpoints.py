@@ -31,7 +31,7 @@ def same_networks(path, what="is of other networks"):
     try:
         yield
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
-        reason = " ".join((str(error) or type(error).__name__).split())
+        reason = tensors.what_differs(error)
         raise CheckpointError(f"{path}: {what} ({reason})") from error
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+import wqmix
 from wqmix.__main__ import COMMANDS, main
 from wqmix.plugin import doctor, export, listing
 from wqmix.plugin.configs import ConfigFiles, our_names
@@ -27,6 +30,54 @@ def test_help_teaches_by_example(capsys: pytest.CaptureFixture) -> None:
 def test_version(capsys: pytest.CaptureFixture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("wqmix 0.")
+
+
+@pytest.mark.parametrize(
+    "word, part",
+    [
+        ("dmo", "neither a command nor a script (did you mean 'demo'?)"),
+        ("check_env", "(did you mean 'check-env'?)"),
+        ("xyzzy", "neither a command nor a script; `wqmix --help` lists"),
+        ("src/mian.py", "no such script: src/mian.py"),
+    ],
+)
+def test_what_is_neither_a_command_nor_a_script(
+    word: str, part: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([word]) == 2
+    error = capsys.readouterr().err
+    assert part in error and error.count("\n") == 1
+
+
+def test_a_folder_is_no_script(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_host(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["src"]) == 2
+    assert (
+        "no such script: src (did you mean 'src/main.py'?)" in capsys.readouterr().err
+    )
+
+
+def test_the_home_folder_is_meant_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for words in (["doctor", "~/none.py"], ["~/none.py"], ["compare", "~/none.py"]):
+        assert main(words) != 0
+        told = "".join(capsys.readouterr())
+        assert f"{tmp_path}/none.py" in told and "~" not in told
+
+
+def test_the_api_is_there_and_listed() -> None:
+    code = "import wqmix; wqmix.host.register_env; print(dir(wqmix), dir(wqmix.host))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    names = "__version__ get_runner host load_policy plugin weighting".split()
+    assert ended.stdout == f"{names} ['register_env']\n"
+    assert all(hasattr(wqmix, name) for name in dir(wqmix))
 
 
 def test_list_shows_all_that_is_registered(capsys: pytest.CaptureFixture) -> None:
@@ -110,6 +161,27 @@ def test_what_fails_is_told_with_a_remedy(tmp_path: Path) -> None:
 )
 def test_the_reason_is_found_in_the_output(output: str, expected: str) -> None:
     assert doctor.remedy(output).startswith(expected)
+
+
+@pytest.mark.parametrize("place", [".", "src", "src/config", "docs"])
+def test_the_checkout_around_the_folder_is_examined(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_host(tmp_path)
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path / place)
+    target = doctor.chosen(doctor.parse([]))
+    assert target.root == root.resolve() and target.script is not None
+    assert (tmp_path / place / target.script).resolve() == root.resolve() / "main.py"
+
+
+def test_outside_of_any_it_is_the_embedded_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "main.py").write_text("\n")
+    for folder in (tmp_path, EMBEDDED_ROOT, EMBEDDED_ROOT.parent):
+        monkeypatch.chdir(folder)
+        assert doctor.chosen(doctor.parse([])).root == EMBEDDED_ROOT
 
 
 @pytest.mark.slow
