@@ -14,10 +14,13 @@ help:
 	@echo "make football   builds Google Research Football, on Debian or Ubuntu (about 15 minutes)"
 	@echo "make test       all tests;  make quick: those of about a minute;  make lint"
 
-# PyTorch first, so that nothing else pulls another build of it.
+# PyTorch first, so that nothing else pulls another build of it: the newest that was tried,
+# and the last ones that there are for Python 3.9 and 3.8.
+TORCH := "torch==2.13.0; python_version >= '3.10'" \
+         "torch==2.8.0; python_version == '3.9'" "torch==2.4.1; python_version == '3.8'"
 $(STAMP): setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install -q --disable-pip-version-check "torch==2.13.0"
+	$(RUN) -m pip install -q --disable-pip-version-check $(TORCH)
 	$(RUN) -m pip install -q --disable-pip-version-check -e ".[test]"
 	touch $(STAMP)
 

@@ -22,5 +22,6 @@ class DecayThenFlatSchedule:
 
     def eval(self, T):
         if self.decay == "linear":
-            return max(self.finish, self.start - self.delta * T)
+            bound = max if self.start >= self.finish else min
+            return bound(self.finish, self.start - self.delta * T)
         return min(self.start, max(self.finish, math.exp(-T / self.exp_scaling)))

@@ -184,6 +184,14 @@ def test_one_hot():
     assert OneHot(3).infer_output_info((1,), th.long) == ((3,), th.float32)
 
 
+def test_exploration_may_rise():
+    """From 0.05 to 1 in 100 steps: 0.0095 a step, then constant."""
+    rising = DecayThenFlatSchedule(0.05, 1.0, 100, decay="linear")
+    assert [rising.eval(t) for t in (0, 10, 100, 1000)] == pytest.approx(
+        [0.05, 0.145, 1, 1]
+    )
+
+
 def test_schedules():
     linear = DecayThenFlatSchedule(1.0, 0.2, 100, decay="linear")
     assert [linear.eval(t) for t in (0, 50, 1000)] == pytest.approx([1.0, 0.6, 0.2])

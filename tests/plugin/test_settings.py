@@ -195,6 +195,98 @@ def test_a_path_in_the_home_folder(
     assert load_config(direct)["checkpoint_path"] == f"{tmp_path}/kept"
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "words, right",
+    [
+        (["t_max", "=", "50"], "'t_max = 50' after `with`: write 't_max=50'"),
+        (["t_max=", "50"], "'t_max= 50' after `with`: write 't_max=50'"),
+        (["t_max", "=50"], "'t_max =50' after `with`: write 't_max=50'"),
+        (["lr=1", "t_max", "=", "50"], "'t_max = 50' after `with`: write 't_max=50'"),
+        (["=3"], "'=3' after `with` is not of the form key=value"),
+    ],
+)
+def test_spaces_around_the_sign(method: str, words: list, right: str) -> None:
+    with pytest.raises((ConfigError, HostError)) as error:
+        loaded(*words, method=method)
+    assert right in str(error.value)
+    command = [f"--config={method}", "--env-config=matrix_game", "with", *words]
+    with pytest.raises(HostError) as error:
+        parse_command_line(command)
+    assert right in str(error.value)
+
+
+def test_empty_text_is_a_value() -> None:
+    assert loaded("label=", "t_max=50", "checkpoint_path=")["label"] == ""
+
+
+# Environments named by their code -----------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("spec", ["my_game.py", "~/my_game.py:Meet", "pack.game:Meet"])
+def test_an_environment_is_named_by_its_code(
+    method: str, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    expected = spec.replace("~", "/home/me")
+    config = loaded("env_args.options.size=7", method=method, env=spec)
+    assert config["env"] == "custom"
+    assert config["env_args"]["entry_point"] == expected
+    assert config["env_args"]["options"] == {"size": 7}
+    assert from_python(monkeypatch, method, spec)["env_args"]["options"] == {}
+    direct = parse_command_line([f"--config={method}", f"--env-config={spec}"])
+    if method == "qmix":
+        assert load_config(direct)["env_args"]["entry_point"] == expected
+
+
+def test_in_another_host_it_is_our_custom(tmp_path: Path) -> None:
+    root = make_host(tmp_path)
+    files = ConfigFiles(detect(root), root, KEYS)
+    for spec in ("my_game.py", "my_game.py:Meet"):
+        choice = files.choose("envs", spec)
+        assert choice.game == "custom"
+        assert choice.settings()["env"] == "wqmix_custom"
+        assert choice.settings()["env_args"]["entry_point"] == spec
+    with pytest.raises(ConfigError, match="host:sc2: .* has no "):
+        files.choose("envs", "host:sc2")
+
+
+def test_a_path_to_a_game_of_ours_is_that_game() -> None:
+    path = EMBEDDED_ROOT.parent / "config" / "envs" / "matrix_game.yaml"
+    for method in METHODS:
+        assert loaded(method=method, env=str(path))["env"] == "matrix_game"
+
+
+# What hosts and libraries call the same setting ---------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "theirs, ours",
+    [
+        ("learning_rate", "lr"),
+        ("hidden_dim", "rnn_hidden_dim"),
+        ("EPS_START", "epsilon_start"),
+        ("TOTAL_TIMESTEPS", "t_max"),
+        ("num_envs", "batch_size_run"),
+        ("target_update_freq", "target_update_interval"),
+        ("tau", "target_update_interval_or_tau"),
+    ],
+)
+def test_a_setting_s_other_names(method: str, theirs: str, ours: str) -> None:
+    with pytest.raises((ConfigError, HostError)) as error:
+        loaded(f"{theirs}=1", method=method)
+    assert f"(here it is {ours!r})" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["CW-QMIX", "CW_QMIX", "cw-qmix", "Cw_Qmix"])
+def test_an_algorithm_s_other_spellings(name: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        loaded(method=name)
+    assert "(did you mean 'cw_qmix'?)" in str(error.value)
+
+
 # Files of the user's ------------------------------------------------------------------
 
 

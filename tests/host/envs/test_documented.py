@@ -31,6 +31,10 @@ def test_the_environment_of_20_lines_checks_and_trains(tmp_path):
     words += ["env_args.entry_point=my_game.py:Meet", "env_args.options.size=12"]
     ended = run(tmp_path, "-m", "wqmix", *words, "batch_size=4", "test_nepisode=2")
     assert ended.returncode == 0, ended.stderr
+    words = ["--config=cw_qmix", "--env-config=my_game.py", "with", "t_max=60"]
+    words.append("env_args.options.size=12")
+    ended = run(tmp_path, "-m", "wqmix", *words, "batch_size=4", "test_nepisode=2")
+    assert ended.returncode == 0, ended.stderr
     assert "test_return_mean" in ended.stderr
 
 
