@@ -34,11 +34,21 @@ TEST += [f"{name}; python_version >= '3.10'" for name in LBF + MPE[1:] + NUMBA]
 
 setup(
     name="pymarl-wqmix",
-    version="0.1.0",
+    version="0.2.0",
     description="Weighted QMIX (CW-QMIX, OW-QMIX) for every PyMARL-family checkout",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    author="The wqmix maintainers",
     license="Apache-2.0",
+    project_urls={"Paper": "https://arxiv.org/abs/2006.10800"},
+    keywords="multi-agent reinforcement learning, QMIX, Weighted QMIX, PyMARL",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(8, 14)),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
     python_requires=">=3.8",
     package_dir={name: dir for name, dir in FOLDERS.items() if (HERE / dir).is_dir()},
     packages=PACKAGES,
