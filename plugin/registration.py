@@ -19,6 +19,7 @@ from .configs import OUR_CONFIGS, our_learners, our_names, read_yaml
 from .hosts import HostAdapter
 from .hosts.base import read_text
 from .imports import after_import
+from .names import hold_folder
 from .notes import note
 
 BESIDE = "plugin_"  # put before a key of ours that a host has itself
@@ -90,6 +91,7 @@ def _build(
     check_handed_on(host, name, args)
     check_scheme(host, scheme)
     check_agent(host, mac, scheme, args)
+    lock = hold_folder(host, args) if getattr(args, "save_model", False) else None
     ours = copy.copy(args)
     facts = host.host_settings(vars(args))
     if args.mixer not in host.mixers:  # the user vouches for it (monotonic_mixer)
@@ -97,6 +99,7 @@ def _build(
         facts = dataclasses.replace(facts, build_mixer=build)
     ours.wqmix_host = parity.settled(host, facts, mac, scheme, logger, args)
     learner = LEARNERS[name](mac, scheme, logger, ours)
+    learner.folder_lock = lock  # for as long as it may save
     for method in GUARDED:
         setattr(learner, method, or_one_line(getattr(learner, method)))
     if host.not_restored and not getattr(args, "evaluate", False):

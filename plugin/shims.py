@@ -28,9 +28,11 @@ from typing import Any, Callable, Dict, List, Optional
 
 import yaml
 
+from . import names
 from .detect import Target
 from .hosts import HostAdapter
 from .hosts.base import contains, read_text
+from .imports import after_import
 from .notes import note
 
 RUN_FILES = ("run.py", "run/*.py")
@@ -81,6 +83,11 @@ def needed(host: HostAdapter, target: Target) -> List[Shim]:
     if waits_for_workers(target.root):
         why = "a worker process that dies would leave the host waiting for ever"
         shims.append(Shim("workers", why, WatchedWorkers.install))
+    named = names.by_the_second(target.root, RUN_FILES)
+    if named:
+        why = "runs that begin in one second would share their folders: a mark is added"
+        put = functools.partial(mark_names, host, named)
+        shims.append(Shim("names", why, put))
     for name, needs in host.replaced.items():
         lacking = [need for need in needs if importlib.util.find_spec(need) is None]
         if lacking:
@@ -109,6 +116,12 @@ def absent(host: HostAdapter, root: Path) -> List[str]:
 def restore_mapping() -> None:
     """Give `collections` its `Mapping` back."""
     collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined]
+
+
+def mark_names(host: HostAdapter, modules: List[str]) -> None:
+    """Add a mark to the runs' names that these modules of a host make."""
+    for name in modules:
+        after_import(host.module(name), names.add_a_mark)
 
 
 # PyYAML -------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
     "storage": (set(), {"torch", "numpy"}),
     "config": ({"storage"}, {"yaml"}),
     "plugin": (
-        {"src", "config"},
+        {"src", "config", "storage"},
         {"torch", "numpy", "yaml", "sacred", "tensorboardX", "pandas"},
     ),
     "host": (

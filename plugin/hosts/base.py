@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
@@ -59,6 +60,8 @@ class HostAdapter:
         passed_to_envs: settings of its own that it passes beside `env_args`.
         results_beside_main: it writes results beside the outermost frame's file.
         loss_factor: of its QMIX loss.
+        models_named_by: settings that its folder of models is named by:
+            `<first>/models/<others>/`; empty where it sees to it that no two share one.
         not_restored: what training that goes on from a checkpoint starts anew.
     """
 
@@ -78,6 +81,7 @@ class HostAdapter:
     passed_to_envs: Tuple[str, ...] = ()
     results_beside_main = False
     loss_factor = 1.0
+    models_named_by: Tuple[str, ...] = ("local_results_path", "unique_token")
     not_restored = (
         "the replay buffer, the episode count, random numbers, logged statistics and "
         "the times of the next test, log and save (its step count, and so epsilon, is "
@@ -179,6 +183,20 @@ class HostAdapter:
 
     def prepare_mac(self, mac: Any, device: Any) -> None:
         """Bring the controller into training mode and onto the device."""
+
+    # Folders --------------------------------------------------------------------------
+
+    def models_folder(self, args: Any) -> Optional[str]:
+        """Where the host saves a run's models, a folder a step; None: it sees to it."""
+        if not self.models_named_by:
+            return None
+        named = [getattr(args, key, None) for key in self.models_named_by]
+        return None if None in named else os.path.join(named[0], "models", *named[1:])
+
+    def name_anew(self, args: Any, mark: str) -> None:
+        """Have it save into another folder."""
+        key = self.models_named_by[-1]
+        setattr(args, key, getattr(args, key) + mark)
 
     # Helpers --------------------------------------------------------------------------
 

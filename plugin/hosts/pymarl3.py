@@ -33,6 +33,7 @@ class PyMARL3(HostAdapter):
     }
     replaced = {"envs.smac_v1": ("pysc2", "smac"), "envs.smac_v2": ("pysc2", "smac")}
     mixers = {**NMIX_AND_VDN, "qatten": QATTEN}
+    models_named_by = ("local_results_path", "log_model_dir", "unique_token")
     optimizer = adam_or_rmsprop
     loss_factor = 0.5  # of δ²
     weight_decay = adam_weight_decay

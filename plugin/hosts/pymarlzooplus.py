@@ -20,6 +20,7 @@ class PyMARLzooPlus(HostAdapter):
     )
     text = (("run.py", "from pymarlzooplus.learners import"),)
     results_beside_main = True
+    models_named_by = ("results_path",)  # all runs share it
     target_update = each_steps_or_soft
 
     def check(self, config: Config) -> None:

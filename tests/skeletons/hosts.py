@@ -407,6 +407,11 @@ PYMARL3 = Skeleton(
             "from .hpn_rnn_agent import HPNRNNAgent\n\n"
             'REGISTRY = {"hpn_rnn": HPNRNNAgent, ',
         ),
+        (
+            "run.py",
+            '"models", token, step',
+            '"models", args.log_model_dir, token, step',
+        ),
         # Agents see the parts of an observation, whose sizes the environment says.
         (
             "run.py",
@@ -417,7 +422,8 @@ PYMARL3 = Skeleton(
         (
             "config/default.yaml",
             "use_tensorboard: False",
-            "use_tensorboard: True\ncpu_inference: True\ndouble_q: True",
+            "use_tensorboard: True\nlog_model_dir: logs\ncpu_inference: True\n"
+            "double_q: True",
         ),
         (
             "run.py",
@@ -497,6 +503,7 @@ E_EDITS = (
     ("main.py", "collections.Mapping", "collections.abc.Mapping"),
     ("main.py", "import collections\n", "import collections.abc\n"),
     ("run.py", "    os._exit(os.EX_OK)\n", ""),
+    ("run.py", '.strftime("%Y")', ""),  # named by the microsecond
     ("config/default.yaml", "rnn_hidden_dim", "hidden_dim"),
     (
         "config/algs/qmix.yaml",
@@ -576,6 +583,19 @@ EPYMARL = Skeleton(
         ),
     ),
 )
+ONE_FOLDER = (  # which all its runs share
+    ("run.py", "token, step = args.unique_token, str", "step = str"),
+    (
+        "run.py",
+        'args.local_results_path, "models", token',
+        'args.results_path, "models"',
+    ),
+    (
+        "run.py",
+        "    args.unique_token =",
+        '    args.results_path = "results"\n    args.unique_token =',
+    ),
+)
 PYMARLZOOPLUS = Skeleton(
     folder="pymarlzooplus",
     imports_package=True,
@@ -586,6 +606,7 @@ PYMARLZOOPLUS = Skeleton(
     },
     edits=(
         *E_EDITS,
+        *ONE_FOLDER,
         (
             "config/algs/qmix.yaml",
             "use_rnn: False",

@@ -158,10 +158,13 @@ def check_target_updates(name: str, copied: list) -> None:
 # What breaks --------------------------------------------------------------------------
 
 SHIMS = {
-    "pymarl": {"Mapping", "yaml", "exit", "workers"},
-    "wqmix": {"Mapping", "yaml", "exit", "workers"},
-    "pymarl2": {"Mapping", "yaml", "exit", "workers", "stand-in for envs.starcraft"},
-    "pymarl3": {"Mapping", "yaml", "exit", "workers"},
+    "pymarl": {"Mapping", "yaml", "exit", "workers", "names"},
+    "wqmix": {"Mapping", "yaml", "exit", "workers", "names"},
+    "pymarl2": {
+        *("Mapping", "yaml", "exit", "workers", "names"),
+        "stand-in for envs.starcraft",
+    },
+    "pymarl3": {"Mapping", "yaml", "exit", "workers", "names"},
     "epymarl": {"workers"},
     "pymarlzooplus": {"workers"},
 }

@@ -1,3 +1,4 @@
+import datetime
 import os
 from types import SimpleNamespace
 
@@ -26,6 +27,9 @@ def train(learner, sample, t_env, episode):
 
 
 def run_sequential(args, logger, train):
+    # Real hosts name a run by the second: too short for a test.
+    unique_token = "{}__{}".format(args.name, datetime.datetime.now().strftime("%Y"))
+    args.unique_token = unique_token
     runner = r_REGISTRY[args.runner](args=args, logger=logger)
     info = runner.get_env_info()
     args.n_agents, args.n_actions = info["n_agents"], info["n_actions"]
@@ -65,5 +69,10 @@ def run_sequential(args, logger, train):
             report.after_train(returned, episode)
             runner.run(test_mode=True)
         episode += args.batch_size_run
+        if args.save_model:
+            token, step = args.unique_token, str(runner.t_env)
+            path = os.path.join(args.local_results_path, "models", token, step)
+            os.makedirs(path, exist_ok=True)
+            learner.save_models(path)
     runner.close_env()
     report.write(args, logger)
