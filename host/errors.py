@@ -27,6 +27,12 @@ class WorkerError(HostError):
     exit_code = 1
 
 
+class LostError(HostError):
+    """A run came to its end, which could not be written."""
+
+    exit_code = 1
+
+
 class EnvError(HostError):
     """An environment broke its contract, or failed, while a run was going on."""
 

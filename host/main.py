@@ -1,7 +1,8 @@
 """The command line: `python -m wqmix.host --config=qmix --env-config=matrix_game`.
 
-Exit codes: 0 done; 1 failed while running; 2 refused, with nothing written; 130 and 143
-interrupted by Ctrl-C and SIGTERM, with the results so far and a checkpoint on disk.
+Exit codes: 0 done; 1 failed while running, or the end of it could not be written; 2
+refused, with nothing written; 130, 143 and 129 interrupted by Ctrl-C, SIGTERM and
+SIGHUP, with the results so far and a checkpoint on disk.
 """
 
 import os
@@ -11,8 +12,9 @@ import tempfile
 import warnings
 
 from ..config.reading import one_line
+from ..storage import streams
 from .config import USAGE, load_config, parse_command_line
-from .errors import ConfigError, HostError, WorkerError, raised
+from .errors import ConfigError, HostError, LostError, WorkerError, raised
 from .run import run
 from .utils.logging import get_logger
 from .utils.signals import Terminated, sigterm_interrupts
@@ -32,6 +34,12 @@ def main(argv=None):
     if not argv or "--help" in argv or "-h" in argv:
         print(USAGE)
         return 0
+    with streams.going_on():
+        return _told(argv)
+
+
+def _told(argv):
+    """Run; what it comes to is told, and returned as the exit code."""
     try:
         with sigterm_interrupts():
             execute(validate(load_config(parse_command_line(argv))))
@@ -44,8 +52,8 @@ def main(argv=None):
             raise
         print(f"error: the run was ended by {raised(ended)}", file=sys.stderr)
         return 1
-    except Terminated:
-        return 128 + signal.SIGTERM
+    except Terminated as ended:
+        return 128 + ended.signum
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0
@@ -58,7 +66,6 @@ def execute(config):
     SETTINGS["CAPTURE_MODE"] = "sys"
     experiment = Experiment("pymarl")
     experiment.logger = get_logger()
-    experiment.add_config(config)
     results = os.path.join(config["local_results_path"], "sacred")
     try:
         os.makedirs(results, exist_ok=True)
@@ -67,14 +74,26 @@ def execute(config):
     except OSError as error:
         reason = f"nothing can be written in {results} ({error.strerror})"
         raise ConfigError(f"local_results_path: {reason}") from error
+    experiment.add_config({**config, **_absolute(config)})
+    results = os.path.abspath(results)
     # Not the constructor: in sacred 0.7 it takes four folders.
-    experiment.observers.append(ResultsObserver.create(results))
+    observer = ResultsObserver.create(results)
+    experiment.observers.append(observer)
 
     @experiment.main
     def my_main(_run, _config, _log):
         run(_run, _plain(_config), _log)
 
     experiment.run()
+    if observer.reason:
+        reason = f"are not whole: {observer.reason}"
+        raise LostError(f"the results in {observer.dir} {reason}")
+
+
+def _absolute(config):
+    """Its folders, wherever an environment may change to."""
+    folders = {key: config[key] for key in ("local_results_path", "checkpoint_path")}
+    return {key: path and os.path.abspath(path) for key, path in folders.items()}
 
 
 def _plain(config):

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import numpy as np
 import torch as th
 
-from ..storage import manifest
+from ..storage import manifest, memory
 from .components.episode_buffer import ReplayBuffer
 from .components.prioritised_buffer import PrioritisedReplayBuffer
 from .components.transforms import OneHot
 from .controllers import REGISTRY as mac_REGISTRY
 from .controllers.acting import acting_copy
 from .envs.contract import SIZES
-from .errors import HostError, NonFiniteError
+from .errors import ConfigError, HostError, LostError, NonFiniteError
 from .learners import REGISTRY as le_REGISTRY
 from .runners import REGISTRY as r_REGISTRY
 from .utils import random_state
@@ -87,6 +87,7 @@ def build(args, logger, runner):
     """The replay buffer and the learner, from what the environment says of itself."""
     env_info = runner.get_env_info()
     scheme, groups, preprocess = layout(args, env_info)
+    foresee_memory(args, logger, scheme, groups, preprocess, env_info)
     kind, options = ReplayBuffer, {}
     if args.use_per:
         kind = PrioritisedReplayBuffer
@@ -111,6 +112,34 @@ def build(args, logger, runner):
     if args.use_cuda:
         learner.cuda()
     return buffer, learner
+
+
+def foresee_memory(args, logger, scheme, groups, preprocess, env_info):
+    """Say what episodes will take; refuse what is more than there is.
+
+    Raises:
+        ConfigError: so many episodes do not fit.
+    """
+    slot = memory.bytes_per_slot(scheme, groups, preprocess)
+    episode = slot * (env_info["episode_limit"] + 1)
+    if args.use_cuda and not args.buffer_cpu_only:
+        there_is = th.cuda.get_device_properties(args.device).total_memory
+    else:
+        there_is = memory.of_this_machine()
+    logger.console_logger.info(
+        "Memory: %s for the replay buffer once it is full (buffer_size=%s), %s for a "
+        "batch (batch_size=%s), %s for a rollout (batch_size_run=%s)",
+        memory.told(args.buffer_size * episode),
+        args.buffer_size,
+        memory.told(args.batch_size * episode),
+        args.batch_size,
+        memory.told(args.batch_size_run * episode),
+        args.batch_size_run,
+    )
+    others = args.batch_size + args.batch_size_run
+    reason = memory.too_much(episode, args.buffer_size, others, there_is)
+    if reason:
+        raise ConfigError(reason)
 
 
 def layout(args, env_info):
@@ -233,7 +262,7 @@ class Training:
             KeyboardInterrupt: the signal's, once a checkpoint is saved.
         """
         self.log.info("Beginning training for %s timesteps", self.args.t_max)
-        started = time.time()
+        started = time.monotonic()
         progress = Progress(self.runner.t_env, self.args.t_max, self.log)
         with stop_on_signal() as stop:
             try:
@@ -250,7 +279,12 @@ class Training:
             if stop:
                 self._save()
                 raise stop.interruption()
-        self.log.info("Finished training in %s", time_str(time.time() - started))
+        self.log.info("Finished training in %s", time_str(time.monotonic() - started))
+        if self.folder.reason:
+            raise LostError(
+                f"no checkpoint of the end is in {self.folder.path}: "
+                f"{self.folder.reason}"
+            )
 
     def _step(self):
         """A rollout and its updates; then the state is one that can be saved."""

@@ -236,6 +236,14 @@ def _check_checkpoint(config):
 
 def _check_env(config):
     """Make the environment once: it knows best what its arguments may be."""
+    here = os.getcwd()
+    try:
+        _try_env(config)
+    finally:  # some change it
+        os.chdir(here)
+
+
+def _try_env(config):
     name = config["env"]
     limit = config["worker_timeout"]
     try:

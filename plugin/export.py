@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from ..errors import ConfigError, WQMixError
+from ..storage.files import replace
 from . import detect, registration
 from .configs import OUR_CONFIGS, ConfigFiles, dump_yaml
 from .notes import note
@@ -68,7 +69,7 @@ def export(root: Path, folder: Path, host_name: Optional[str]) -> None:
     for name, values in resolved.items():
         path = free_path(folder, name)
         text = f"{HEADER}{name}.yaml and {host.title}'s qmix.yaml.\n{dump_yaml(values)}"
-        path.write_text(text, encoding="utf-8")
+        replace(path, text.encode("utf-8"))
         print(path)
 
 

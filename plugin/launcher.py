@@ -136,8 +136,12 @@ def run_as_main(target: detect.Target, argv: List[str]) -> None:
     except (SystemExit, WQMixError):
         raise
     except BaseException as error:
+        is_ours = target.module == detect.EMBEDDED_MODULE
+        if isinstance(error, KeyboardInterrupt) and is_ours:  # while it is imported
+            raise
         if not (isinstance(error, ModuleNotFoundError) and unmet(error)):
             show(error)
+        error.is_of_a_host = True  # type: ignore[attr-defined]
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import signal
 import sys
 from typing import List, Optional
 
@@ -47,6 +48,7 @@ COMMANDS = {
     "export-configs": ("wqmix.plugin.export", "resolved YAMLs for your fork: DIR"),
     "theory": ("wqmix.theory.cli", "the paper's operators, exact, on a payoff: PAYOFF"),
 }
+WORKING = ("demo", "sweep", "tune")  # they go on, whether somebody listens or not
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -65,25 +67,22 @@ def main(argv: Optional[List[str]] = None) -> int:
         if told is None:
             raise
         return refused(told)
+    except KeyboardInterrupt as error:
+        if getattr(error, "is_of_a_host", False):  # and told as the host tells it
+            raise
+        return 128 + signal.SIGINT
 
 
 def run(argv: List[str]) -> int:
     """As `main`, where the packages that we require are installed."""
-    if not argv or argv[0] in ("-h", "--help"):
-        print(HELP.format(commands=command_lines()))
-        return 0
-    if argv[0] == "--version":
-        from . import __version__
-
-        print(f"wqmix {__version__}")
-        return 0
+    if not argv or argv[0] in ("-h", "--help", "--version"):
+        return command(argv)
     from .config.names import nearest
     from .config.reading import in_home
 
     argv = [in_home(word) for word in argv]
     if argv[0] in COMMANDS:
-        module = importlib.import_module(COMMANDS[argv[0]][0])
-        return module.main(argv[1:])
+        return command(argv)
     if re.fullmatch(r"\w[\w-]*", argv[0]) and argv[0] != "with":
         if not os.path.exists(argv[0]):
             hint = nearest(argv[0], COMMANDS) or "; `wqmix --help` lists the commands"
@@ -91,6 +90,43 @@ def run(argv: List[str]) -> int:
     from .plugin import launcher
 
     return launcher.main(argv)
+
+
+def command(argv: List[str]) -> int:
+    """Run a command of ours, or say what there is.
+
+    Returns:
+        The exit code: 1 where a disk, a folder or standard output refuses, in one line.
+    """
+    from .storage import streams
+
+    is_working = argv[:1] and argv[0] in WORKING
+    guard = streams.going_on if is_working else streams.ending_when_lost
+    try:
+        with guard():
+            if not argv or argv[0] not in COMMANDS:
+                print(about(argv))
+                return 0
+            return importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:])
+    except streams.OutputLost as lost:
+        if isinstance(lost.args[0], BrokenPipeError):
+            return 141  # as of a program that SIGPIPE ended
+        reason = f"standard output: {lost.args[0].strerror}"
+    except OSError as error:
+        place = "" if error.filename is None else f"{str(error.filename)[:200]}: "
+        reason = f"{place}{error.strerror or error}"
+    with streams.going_on():
+        print(f"error: {reason}", file=sys.stderr)
+    return 1
+
+
+def about(argv: List[str]) -> str:
+    """Return the help, or the version."""
+    if argv[:1] != ["--version"]:
+        return HELP.format(commands=command_lines())
+    from . import __version__
+
+    return f"wqmix {__version__}"
 
 
 def refused(reason: str) -> int:

@@ -6,6 +6,7 @@ Imports nothing but the standard library, so that every reader may use it.
 import errno
 import os
 import stat
+from contextlib import suppress
 
 _ANY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 # A FIFO that nobody writes to would otherwise wait for ever.
@@ -38,6 +39,19 @@ def create(path):
         os.unlink(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     return os.fdopen(os.open(path, flags | _ANY, 0o666), "wb")
+
+
+def replace(path, content):
+    """Write a file whole, or leave what was there as it is."""
+    partial = f"{path}.partial"
+    try:
+        with create(partial) as stream:
+            stream.write(content)
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(partial)
+        raise
 
 
 def _regular(path, descriptor, mode):

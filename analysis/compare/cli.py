@@ -21,6 +21,7 @@ from wqmix.config.extras import missing
 from wqmix.config.names import nearest
 from wqmix.config.reading import one_line
 from wqmix.errors import ConfigError, WQMixError
+from wqmix.storage.files import replace
 
 from ..choice import Choice, add_options
 from ..figures import counted, headless_pyplot
@@ -160,7 +161,7 @@ def write(
         headless_pyplot().close(figure)
     tables.write_all(comparison, results, out)
     page = report(comparison, results, images, places)
-    (out / "report.html").write_text(page, "utf-8")
+    replace(out / "report.html", page.encode("utf-8"))
 
 
 def tell(comparison: Comparison, final: Dict[Any, Any], out: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import numpy as np
 
+from wqmix.storage.files import replace
+
 from ..figures import write_rows
 from ..groups import env_of
 from . import statistics
@@ -105,7 +107,7 @@ def write_all(comparison: Comparison, results: Dict[str, Any], out: Path) -> Non
             write_rows(path, rows)
         else:
             path.unlink(missing_ok=True)  # an earlier comparison's
-    (out / "table.tex").write_text(latex(comparison, results["final"]), "utf-8")
+    replace(out / "table.tex", latex(comparison, results["final"]).encode("utf-8"))
     with open(out / "marl_eval.json", "w", encoding="utf-8") as file:
         file.writelines(marl_eval(comparison))
 

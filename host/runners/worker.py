@@ -251,6 +251,8 @@ def _serve(conn, make, inherited):
     # The parent decides when to stop; a terminal sends its Ctrl-C to all processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for other in inherited:  # else a line would stay open after the parent's death
         other.close()
     served = None

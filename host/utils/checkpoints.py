@@ -117,9 +117,14 @@ class RunFolder:
         self.path, self.keep, self.log = path, keep, log
         self.saves_buffer = saves_buffer
         self.buffer_files = BufferFiles(os.path.join(path, "buffer"))
-        self.has_failed = False  # the last save
+        self.reason = ""  # why the last save failed
         self._line = None
         self._lock, self._is_tidy = None, False
+
+    @property
+    def has_failed(self):
+        """Whether the last save did."""
+        return bool(self.reason)
 
     def lock(self):
         """Keep other runs out; clean up what a killed one left half written."""
@@ -168,17 +173,17 @@ class RunFolder:
             self._save(learner, t_env, state, buffer, facts)
         # torch says RuntimeError on full disks
         except (OSError, RuntimeError, Refused) as error:
-            if not self.has_failed:
-                reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split())[:300]
+            if not self.reason:
                 self.log.error(
                     "cannot save a checkpoint in %s (%s): training goes on, earlier "
                     "checkpoints stay as they are",
                     self.path,
-                    reason[:300],
+                    reason,
                 )
-            self.has_failed = True
+            self.reason = reason or type(error).__name__
         else:
-            self.has_failed = False
+            self.reason = ""
 
     def _save(self, learner, t_env, state, buffer, facts):
         path = os.path.join(self.path, str(t_env))

@@ -127,7 +127,7 @@ class Progress:
     def __init__(self, t_start, t_max, console_logger):
         self.t_start, self.t_max = t_start, t_max
         self.console_logger = console_logger
-        self.start_time = self.last_line = time.time()
+        self.start_time = self.last_line = time.monotonic()
         self.bar = None
         if "ipykernel" in sys.modules:
             from tqdm.auto import tqdm as notebook_tqdm
@@ -146,12 +146,12 @@ class Progress:
     def update(self, t_env):
         if self.bar is not None:
             self.bar.update(min(t_env, self.t_max) - self.bar.n)
-        elif time.time() - self.last_line >= self.SECONDS_BETWEEN_LINES:
-            self.last_line = time.time()
+        elif time.monotonic() - self.last_line >= self.SECONDS_BETWEEN_LINES:
+            self.last_line = time.monotonic()
             self._print_line(t_env)
 
     def _print_line(self, t_env):
-        elapsed = time.time() - self.start_time
+        elapsed = max(time.monotonic() - self.start_time, 1e-9)
         left = time_left(self.start_time, self.t_start, t_env, self.t_max)
         self.console_logger.info(
             f"t_env: {t_env} / {self.t_max} | "

@@ -15,15 +15,21 @@ class ResultsObserver(FileStorageObserver):
     grows with the square of a run's length. Here writing it takes at most `SHARE` of
     the time; the end of a run, however it comes, always writes it. Every JSON file is
     replaced at once, so that a reader, or a run that is killed, never sees half of one.
+    A folder that is removed meanwhile is made again.
+
+    Attributes:
+        reason: why the last attempt to write failed; empty if it did not.
     """
 
     SHARE = 1 / 500
     _info_cost, _info_time, _info_is_pending = 0.0, 0.0, False
     _has_failed = False
+    reason = ""
 
     def heartbeat_event(self, info, captured_out, beat_time, result):
         try:
             self._beat(info, captured_out, beat_time, result)
+            self.reason = ""
         except OSError as error:
             self._info_is_pending = True
             self._complain(error)
@@ -39,7 +45,7 @@ class ResultsObserver(FileStorageObserver):
                 self.dir,
                 error,
             )
-        self._has_failed = True
+        self._has_failed, self.reason = True, str(error)
 
     def _beat(self, info, captured_out, beat_time, result):
         since = time.monotonic() - self._info_time
@@ -49,19 +55,38 @@ class ResultsObserver(FileStorageObserver):
 
     def save_json(self, obj, filename):
         started = time.thread_time()
-        super().save_json(obj, f"{filename}.partial")
         path = os.path.join(self.dir, filename)
+        self._make_anew()
+        super().save_json(obj, f"{filename}.partial")
         os.replace(f"{path}.partial", path)
         if filename == "info.json":
             self._info_cost = time.thread_time() - started
             self._info_time, self._info_is_pending = time.monotonic(), False
 
+    def save_cout(self):
+        self._make_anew()
+        super().save_cout()
+
+    def _make_anew(self):
+        """Make a folder again that somebody removed, with what is written once only."""
+        if self.dir is None or os.path.isdir(self.dir):  # None: it could not begin
+            return
+        get_logger().error("%s was removed: it is made anew", self.dir)
+        os.makedirs(self.dir, exist_ok=True)
+        self.cout_write_cursor, self._info_cost = 0, 0.0
+        self.save_json(self.config, "config.json")
+
+    def _lacks_info(self):
+        path = os.path.join(self.dir or "", "info.json")
+        return bool(self.info) and not os.path.exists(path)
+
     def _end(self, event, *args, **kwargs):
         """Write what is pending, then what sacred writes at the end."""
         try:
-            if self._info_is_pending:
+            if self._info_is_pending or self._lacks_info():
                 self.save_json(self.info, "info.json")
             event(*args, **kwargs)
+            self.reason = ""
         except OSError as error:
             self._complain(error)
 

@@ -1,9 +1,9 @@
-"""SIGTERM and Ctrl-C: the first asks training to end, the second ends it at once."""
+"""SIGTERM, SIGHUP, Ctrl-C: the first asks for the end, the second ends it at once."""
 
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _ASKED = (
     "%s: the episode and its update are finished, a checkpoint is saved, then the run "
@@ -11,8 +11,16 @@ _ASKED = (
 )
 
 
+_HANGUP = getattr(signal, "SIGHUP", None)  # not on Windows
+_ENDING = (signal.SIGTERM,) if _HANGUP is None else (signal.SIGTERM, _HANGUP)
+
+
 class Terminated(KeyboardInterrupt):
-    """SIGTERM; for sacred an interruption, as Ctrl-C is."""
+    """SIGTERM or SIGHUP; for sacred an interruption, as Ctrl-C is."""
+
+    def __init__(self, signum):
+        super().__init__()
+        self.signum = signum
 
 
 class Stop:
@@ -25,7 +33,9 @@ class Stop:
 
     def interruption(self):
         """The exception that the signal stands for."""
-        return Terminated() if self.signum == signal.SIGTERM else KeyboardInterrupt()
+        if self.signum == signal.SIGINT:
+            return KeyboardInterrupt()
+        return Terminated(self.signum)
 
 
 def _in_main_thread():
@@ -34,26 +44,38 @@ def _in_main_thread():
 
 @contextmanager
 def sigterm_interrupts():
-    """SIGTERM raises Terminated inside the `with` block (in the main thread)."""
+    """SIGTERM and SIGHUP raise Terminated inside the `with` block (in the main thread).
+
+    What is ignored, by `nohup` for example, stays ignored.
+    """
     if not _in_main_thread():
         yield
         return
 
     def terminate(signum, frame):
-        raise Terminated
+        raise Terminated(signum)
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = _not_ignored(_ENDING)
+    for signum in before:
+        signal.signal(signum, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _not_ignored(signums):
+    handlers = {signum: signal.getsignal(signum) for signum in signums}
+    return {s: h for s, h in handlers.items() if h not in (None, signal.SIG_IGN)}
 
 
 @contextmanager
 def stop_on_signal():
     """A `Stop`, set by the first SIGTERM or SIGINT inside the `with` block.
 
-    The second does what it did outside. What is ignored stays ignored.
+    The second does what it did outside; but of a terminal that is closed, kernel and
+    shell both tell. What is ignored stays ignored.
     """
     stop = Stop()
     if not _in_main_thread():
@@ -63,15 +85,17 @@ def stop_on_signal():
     def ask(signum, frame):
         stop.signum = signum
         restore()
+        if signum == _HANGUP:
+            signal.signal(signum, signal.SIG_IGN)
         # Not through the logger: it may be the very thing that was interrupted.
-        os.write(2, (_ASKED % signal.Signals(signum).name).encode("ascii"))
+        with suppress(OSError):
+            os.write(2, (_ASKED % signal.Signals(signum).name).encode("ascii"))
 
     def restore():
         for signum, handler in before.items():
             signal.signal(signum, handler)
 
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-    before = {s: h for s, h in handlers.items() if h not in (None, signal.SIG_IGN)}
+    before = _not_ignored((signal.SIGINT, *_ENDING))
     for signum in before:
         signal.signal(signum, ask)
     try:

@@ -17,5 +17,5 @@ def time_left(start_time, t_start, t_current, t_max):
     """The time to `t_max` at the rate since `start_time`, when it was `t_start`."""
     if t_current >= t_max:
         return "-"
-    elapsed = time.time() - start_time
+    elapsed = time.monotonic() - start_time
     return time_str(elapsed * (t_max - t_current) / max(1, t_current - t_start))

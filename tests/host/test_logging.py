@@ -82,7 +82,7 @@ def test_a_terminal_gets_a_bar(logger, monkeypatch):
 
 def test_a_file_gets_lines_now_and_then(logger, monkeypatch, caplog):
     clock = [100.0]
-    monkeypatch.setattr(host_logging.time, "time", lambda: clock[0])
+    monkeypatch.setattr(host_logging.time, "monotonic", lambda: clock[0])
     progress = Progress(1000, 3000, logger.console_logger)
     with caplog.at_level(logging.INFO):
         for seconds, t_env in ((110, 1100), (140, 1500), (150, 1600), (180, 2000)):
@@ -96,9 +96,18 @@ def test_a_file_gets_lines_now_and_then(logger, monkeypatch, caplog):
     ]
 
 
+def test_a_clock_that_stands(logger, monkeypatch, caplog):
+    monkeypatch.setattr(host_logging.time, "monotonic", lambda: 100.0)
+    progress = Progress(0, 3000, logger.console_logger)
+    progress.SECONDS_BETWEEN_LINES = 0
+    with caplog.at_level(logging.INFO):
+        progress.update(100)
+    assert caplog.messages[0].startswith("t_env: 100 / 3000 | ")
+
+
 def test_durations(monkeypatch):
     assert time_str(3725.9) == "1 hours, 2 minutes, 5 seconds"
     assert time_str(90000) == "1 days, 1 hours, 0 seconds"
-    monkeypatch.setattr(host_logging.time, "time", lambda: 60.0)
+    monkeypatch.setattr(host_logging.time, "monotonic", lambda: 60.0)
     assert time_left(0.0, 0, 200, 500) == "1 minutes, 30 seconds"
     assert time_left(0.0, 0, 500, 500) == "-"

@@ -132,7 +132,7 @@ def test_a_checkpoint_that_is_damaged(capsys):
 )
 def test_a_checkpoint_of_other_networks(capsys, changed, config):
     run("t_max=1", "save_model=True", config=config)
-    [models] = Path("results/models").iterdir()
+    [models] = Path("results/models").resolve().iterdir()
     capsys.readouterr()
     words = [changed, "evaluate=True", f"checkpoint_path={models}"]
     assert main(command(*words)) == 2
