@@ -47,6 +47,12 @@ def _told(argv):
         told = error if isinstance(error, WorkerError) else one_line(error)
         print(f"error: {told}", file=sys.stderr)
         return error.exit_code
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        told = f"there is not the memory for these settings ({one_line(error)})"
+        print(f"error: {told}: smaller networks or batches would fit", file=sys.stderr)
+        return 2
     except SystemExit as ended:
         if hasattr(ended.__context__, "exit_code"):  # the learner's, told already
             raise
@@ -57,6 +63,14 @@ def _told(argv):
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0
+
+
+def _is_of_memory(error):
+    """Whether an allocation failed: numpy's, or torch's on a CPU or a device."""
+    said = str(error)
+    return isinstance(error, MemoryError) or any(
+        each in said for each in ("can't allocate memory", "out of memory", "overflow")
+    )
 
 
 def execute(config):

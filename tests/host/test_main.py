@@ -261,3 +261,9 @@ def test_tensorboard(tmp_path, monkeypatch):
     [events] = Path("results/tb_logs").glob("qmix__*/events")
     lines = events.read_text().splitlines()
     assert f"loss {metrics['loss'][0]} {metrics['loss_T'][0]}" in lines
+
+
+def test_networks_that_no_memory_holds(capsys):
+    assert main(command("rnn_hidden_dim=100_000_000_000", config="iql")) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("error: there is not the memory for these settings")
