@@ -6,10 +6,14 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
+from wqmix import get_runner
 from wqmix.analysis import demo, figures
-from wqmix.analysis.payoff_games import train
+from wqmix.analysis.payoff_games import tables, train
 from wqmix.errors import ConfigError
+
+SHORT = dict(seed=0, t_max=60, batch_size=32, use_cuda=False)
 
 
 @pytest.mark.slow
@@ -85,3 +89,20 @@ def test_success_rates_figure(tmp_path):
     path = tmp_path / "rates.png"
     figures.draw_success_rates(rates, ["paper"], ["qmix", "cw_qmix"], path)
     assert path.stat().st_size > 5_000
+
+
+def test_tables_show_what_mixers_saw():
+    """With normalised states this game's one state is 0, whatever its number is."""
+    with get_runner("plain_qmix", "matrix_game", **SHORT, state_norm=True) as runner:
+        runner.run()
+        learner = runner.learner
+        shown, _, _ = tables(runner, (3, 3))
+        learner.mac.init_hidden(1)
+        q = learner.mac.forward(runner.buffer[:1], t=0)[0].detach()
+        zero = torch.zeros(1, 1, runner.args.state_shape)
+        expected = [
+            learner.mixer(torch.stack([q[0, a], q[1, b]])[None, None], zero).item()
+            for a in range(3)
+            for b in range(3)
+        ]
+    assert shown.ravel() == pytest.approx(expected, abs=1e-5)
