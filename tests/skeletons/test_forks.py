@@ -105,9 +105,7 @@ def test_its_own_algorithms_run_untouched(name: str, own: str, tmp_path: Path) -
     "name, words, row",
     [
         ("other_update", [], "adopted: optimizer=rmsprop, optim_alpha=0.99"),
-        ("another_loss", [], "updates otherwise than ours with all weights 1"),
         ("no_qmix", [], "→ --base NAME, one of its own: vdn"),
-        ("whitelist", [], "drops settings that it does not know"),
     ],
 )
 def test_doctor_says_what_was_found(
