@@ -10,7 +10,8 @@ graph; acting for 128 copies; SMAX end to end.
 
 Each section runs in a process of its own: what fails, or takes too long, costs no
 other. FOLDER/gpu.json and FOLDER/gpu.md are written after each of them. Exit code 1 if
-a check failed. `--small --device cpu` goes through all of it in small sizes.
+a check failed or a section did not come to its end. `--small --device cpu` goes through
+all of it in small sizes.
 """
 
 from __future__ import annotations
@@ -48,8 +49,14 @@ def main() -> int:
             report["sections"][name] = section
             print("\n".join(lines(name, section)), flush=True)
         write(report, options.out)
-    rows = [row for each in report["sections"].values() for row in each["rows"]]
-    return int(any(row.get("passed") is False for row in rows))
+    return int(any(map(has_failed, report["sections"].values())))
+
+
+def has_failed(section: Dict[str, Any]) -> bool:
+    """Whether a check failed, or the section did not come to its end."""
+    return "error" in section or any(
+        row.get("passed") is False or "error" in row for row in section["rows"]
+    )
 
 
 def parse() -> argparse.Namespace:

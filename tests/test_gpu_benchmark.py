@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import gpu
+
 ROOT = Path(__file__).resolve().parent.parent
 NEEDS_A_GPU = {"captured", "nothing_is_waited_for", "smax_on_the_device"}
 
@@ -42,3 +44,17 @@ def test_without_time_each_section_says_so(tmp_path):
     done, sections = run(tmp_path, "--seconds", "1")
     assert done.returncode == 0, done.stderr
     assert {each["skipped"] for each in sections.values()} == {"no time was left"}
+
+
+@pytest.mark.parametrize(
+    "section, failed",
+    [
+        ({"rows": [{"passed": True}, {"steps/s": 1}]}, False),
+        ({"rows": [], "skipped": "there is no GPU"}, False),
+        ({"rows": [{"passed": False}]}, True),
+        ({"rows": [{"error": "out of memory"}]}, True),
+        ({"rows": [{"passed": True}], "error": "stopped: it took too long"}, True),
+    ],
+)
+def test_what_has_failed(section, failed):
+    assert gpu.has_failed(section) is failed

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch as th
 
+from wqmix.host import envs
 from wqmix.host.controllers import BasicMAC
 from wqmix.host.controllers.acting import acting_copy
 from wqmix.host.errors import WorkerError
@@ -327,3 +328,25 @@ def test_more_workers_than_the_machine_has_room_for(make_runner, monkeypatch, na
         "use a smaller batch_size_run"
     )
     assert made == [0, 1, 2] and not multiprocessing.active_children()
+
+
+class OddlySpokenEnv(CountingEnv):
+    """Sizes are numpy's integers, and its infos hold all sorts of things."""
+
+    def get_env_info(self):
+        return {k: np.int32(size) for k, size in super().get_env_info().items()}
+
+    def step(self, actions):
+        reward, over, info = super().step(actions)
+        odd = {"text": "x", "list": [1, 2], "none": None, "code": lambda: 0}
+        return reward, over, {**info, **odd, "number": np.float32(2), "flag": np.True_}
+
+
+@pytest.mark.parametrize("name", ["episode", "parallel", "vector"])
+def test_of_infos_the_numbers_alone_are_logged(make_runner, monkeypatch, name):
+    monkeypatch.setitem(envs.REGISTRY, "counting", OddlySpokenEnv)
+    runner = make_runner(name)
+    runner.run()
+    means = {key: value for (key, _), value in runner.logger.stats.items()}
+    assert (means["number_mean"], means["flag_mean"]) == (2, 1)
+    assert not {"text_mean", "list_mean", "none_mean", "code_mean"} & set(means)
