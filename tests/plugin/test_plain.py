@@ -53,7 +53,7 @@ def settings(name: str, **changes: Any) -> SimpleNamespace:
     config = {**read_yaml(CONFIG_DIR / "default.yaml")}
     config.update(files.resolve(files.locate("algs", name)))
     config.update(target_update_interval=COPIED_EACH, learner_log_interval=1)
-    sizes = dict(n_agents=N_AGENTS, n_actions=N_ACTIONS, state_shape=STATE)
+    sizes = dict(n_agents=N_AGENTS, n_actions=N_ACTIONS, state_shape=STATE, seed=1)
     return SimpleNamespace(**{**config, **sizes, "device": "cpu", **changes})
 
 
