@@ -489,8 +489,8 @@ def test_of_few_trials_nothing_is_said(tuned, tmp_path):
 REAL = """\
 algorithms: [cw_qmix]
 environments: [matrix_game]
-settings: {t_max: 300, batch_size: 8, buffer_size: 64, use_cuda: False,
-  test_interval: 100, log_interval: 100}
+settings: {t_max: 600, batch_size: 16, buffer_size: 128, use_cuda: False,
+  optimizer: adam, lr: 0.005, epsilon_finish: 1.0, test_interval: 100}
 search: {weighting: [uniform, cw]}
 """
 QUICK = (
@@ -503,6 +503,8 @@ QUICK = (
 @pytest.mark.slow
 def test_a_matrix_game_of_which_the_best_is_known(tmp_path, monkeypatch):
     """Uniform weights miss the payoff of 8, as QMIX does; CW-QMIX's do not.
+
+    Exploring at random throughout, all seeds tried (0 to 2) agree from 100 steps on.
 
     Killed in the middle of the second run, and resumed.
     """
@@ -518,5 +520,5 @@ def test_a_matrix_game_of_which_the_best_is_known(tmp_path, monkeypatch):
     subprocess.run([*command, "--jobs", "1"], check=True, timeout=300)
     assert {path.name: path.read_text() for path in sacred.glob("1/run.json")} == before
     scores = {row["weighting"]: float(row["score"]) for row in trials()}
-    assert scores["cw"] == 8 and scores["uniform"] < 8 and len(trials()) == 2
+    assert scores == {"cw": 8, "uniform": 0} and len(trials()) == 2
     assert found_by("cw_qmix")["weighting"] == "cw"
