@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-prey games football test quick lint clean
+.PHONY: demo demo-prey games football test quick exhaustive lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,7 +12,8 @@ help:
 	@echo "make demo-prey  the same on a small predator-prey (QMIX and CW-QMIX, 3 seeds)"
 	@echo "make games      success rates of all algorithms over the named payoff games"
 	@echo "make football   builds Google Research Football, on Debian or Ubuntu (about 15 minutes)"
-	@echo "make test       all tests;  make quick: those of about a minute;  make lint"
+	@echo "make test       the tests;  make quick: those of about a minute;  make lint"
+	@echo "make exhaustive more cases of the same: other hosts, more payoffs"
 
 # PyTorch first, so that nothing else pulls another build of it: the newest that was tried,
 # and the last ones that there are for Python 3.9 and 3.8.
@@ -48,7 +49,10 @@ test: $(STAMP) $(VENV)/.tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2
 
 quick: $(STAMP)
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m "not slow and not exhaustive"
+
+exhaustive: $(STAMP) $(VENV)/.tests
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m exhaustive
 
 lint: $(STAMP)
 	$(RUN) -m pip install -q --disable-pip-version-check ruff

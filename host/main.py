@@ -12,7 +12,7 @@ import tempfile
 import warnings
 
 from ..config.reading import one_line
-from ..storage import streams
+from ..storage import memory, streams
 from .config import USAGE, load_config, parse_command_line
 from .errors import ConfigError, HostError, LostError, WorkerError, raised
 from .run import run
@@ -48,7 +48,7 @@ def _told(argv):
         print(f"error: {told}", file=sys.stderr)
         return error.exit_code
     except (MemoryError, RuntimeError) as error:
-        if not _is_of_memory(error):
+        if not memory.is_out_of_memory(error):
             raise
         told = f"there is not the memory for these settings ({one_line(error)})"
         print(f"error: {told}: smaller networks or batches would fit", file=sys.stderr)
@@ -63,14 +63,6 @@ def _told(argv):
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0
-
-
-def _is_of_memory(error):
-    """Whether an allocation failed: numpy's, or torch's on a CPU or a device."""
-    said = str(error)
-    return isinstance(error, MemoryError) or any(
-        each in said for each in ("can't allocate memory", "out of memory", "overflow")
-    )
 
 
 def execute(config):

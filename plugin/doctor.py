@@ -134,11 +134,9 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
 
 def known_settings(files: ConfigFiles, base: str, game: str) -> List[str]:
     """Return those settings of a small run that this host has."""
-    chosen = (files.choose("algs", base), files.choose("envs", game))
-    known = {**files.defaults()}
-    for choice in chosen:
-        known.update(choice.settings())
-    return [word for word in SMALL_RUN if word.split("=")[0] in {*known, "seed"}]
+    choices = files.choose("algs", base), files.choose("envs", game)
+    known = {"seed", *files.defaults()}.union(*(each.settings() for each in choices))
+    return [word for word in SMALL_RUN if word.split("=")[0] in known]
 
 
 def merged(rows: List[Row]) -> List[Row]:
@@ -240,27 +238,22 @@ class Run:
 
     def rows(self) -> List[Row]:
         """Wait for its end; say how it went, and what the parity probe found."""
-        row = self.row()
-        output = read_text(self.folder / OUTPUT)
-        said = PARITY.search(output)
-        return (
-            [row, Row("parity", f"{self.algorithm}: {said.group(said.lastindex)}")]
-            if said
-            else [row]
-        )
-
-    def row(self) -> Row:
-        """Wait for its end and say how it went."""
         what = f"{self.algorithm} on {self.env_config}"
         self.process.join(SECONDS)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-            return Row("train", what, f"no training step within {SECONDS} s")
+            return [Row("train", what, f"no training step within {SECONDS} s")]
         output = read_text(self.folder / OUTPUT)
         if TRAINED in output:
-            return Row("train", f"{what}: two episodes, one training step")
-        return Row("train", what, remedy(output))
+            rows = [Row("train", f"{what}: two episodes, one training step")]
+        else:
+            rows = [Row("train", what, remedy(output))]
+        said = PARITY.search(output)
+        if said is not None:
+            told = said.group(said.lastindex)
+            rows.append(Row("parity", f"{self.algorithm}: {told}"))
+        return rows
 
 
 def remedy(output: str) -> str:

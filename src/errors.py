@@ -46,11 +46,6 @@ class OutOfMemoryError(WQMixError):
     """An update does not fit into the device's memory; says what would."""
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device had no memory left; torch before 1.13 has no class for it."""
-    return isinstance(error, RuntimeError) and "out of memory" in str(error)
-
-
 def nearest(value: object, accepted: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the accepted name most like `value`, or ''."""
     names = [str(name) for name in accepted]

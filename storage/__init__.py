@@ -1,7 +1,8 @@
 """Checkpoint folders: written whole or not at all, verified, read as tensors only.
 
 What the host and the learners share, each of which writes files of its own into such a
-folder. This package imports nothing of theirs.
+folder; and the little else that both need: memory, streams, a check of Q-values. This
+package imports nothing of theirs.
 """
 
 

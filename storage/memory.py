@@ -14,6 +14,19 @@ _CGROUPS = (
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 )
 
+_EXHAUSTED = (  # as PyTorch words it: on a device, on the CPU, of sizes past counting
+    "out of memory",
+    "can't allocate memory",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
+)
+
+
+def is_out_of_memory(error):
+    """Whether an allocation failed; PyTorch before 1.13 has no class for it."""
+    said = isinstance(error, RuntimeError) and any(x in str(error) for x in _EXHAUSTED)
+    return said or isinstance(error, MemoryError)
+
 
 def bytes_per_slot(scheme, groups, preprocess):
     """Bytes of one time slot of one episode, of its mask too."""

@@ -17,7 +17,18 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Set,
+    Tuple,
+    TypeVar,
+)
 
 from wqmix.config import reading
 from wqmix.config.names import nearest
@@ -31,6 +42,7 @@ from wqmix.config.reading import (
 )
 from wqmix.errors import ConfigError
 
+T = TypeVar("T")
 KEYS = (
     "name main module host algorithms environments seeds recipe settings grid "
     "results retries slurm"
@@ -93,8 +105,17 @@ def read(path: str) -> Plan:
     Raises:
         ConfigError: a mistake in it, one line.
     """
+    return read_as(path, plan)
+
+
+def read_as(path: str, meaning: Callable[[Dict[str, Any], str], T]) -> T:
+    """Return what a file's mapping, and its name, mean.
+
+    Raises:
+        ConfigError: a mistake in it, one line.
+    """
     try:
-        return plan(read_yaml(Path(path)), Path(path).stem)
+        return meaning(read_yaml(Path(path)), Path(path).stem)
     except (ReadingError, ConfigError) as error:
         raise ConfigError(f"{path}: {error}") from None
 

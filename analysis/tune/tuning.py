@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from wqmix.config.reading import ReadingError, read_yaml, stays_inside
+from wqmix.config.reading import stays_inside
 from wqmix.errors import ConfigError
 from wqmix.storage.settings import FREE
 
@@ -103,10 +103,7 @@ def read(path: str) -> Tuning:
     Raises:
         ConfigError: a mistake in it, one line.
     """
-    try:
-        return tuning(read_yaml(Path(path)), Path(path).stem)
-    except (ReadingError, ConfigError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+    return plan.read_as(path, tuning)
 
 
 def tuning(values: Dict[str, Any], stem: str) -> Tuning:

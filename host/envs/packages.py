@@ -64,6 +64,19 @@ def build(constructor, options):
         ) from error
 
 
+class Seeded:
+    """An environment whose randomness is its `_seeds`, an `EpisodeSeeds`."""
+
+    def seed(self):
+        return self._seeds.seed
+
+    def state_dict(self):
+        return self._seeds.state_dict()
+
+    def load_state_dict(self, state):
+        self._seeds.load_state_dict(state)
+
+
 class EpisodeSeeds:
     """A seed for each episode, so that all that happens in it follows from that seed.
 

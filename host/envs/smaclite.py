@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ConfigError
 from .checks import flag, whole
 from .multiagentenv import MultiAgentEnv
-from .packages import EpisodeSeeds, load
+from .packages import EpisodeSeeds, Seeded, load
 from .skirmish import maps
 
 _SIDES = {"ally": "ALLY", "enemy": "ENEMY"}
@@ -24,7 +24,7 @@ INSTALL = (
 )
 
 
-class SmacliteEnv(MultiAgentEnv):
+class SmacliteEnv(Seeded, MultiAgentEnv):
     """A battle of SMAClite's, with its own state and masks, and SMAC's time limits.
 
     Its own maps, and those of skirmish's that it lacks. Two things are mended: after
@@ -111,15 +111,6 @@ class SmacliteEnv(MultiAgentEnv):
 
     def close(self):
         self._env.close()
-
-    def seed(self):
-        return self._seeds.seed
-
-    def state_dict(self):
-        return self._seeds.state_dict()
-
-    def load_state_dict(self, state):
-        self._seeds.load_state_dict(state)
 
 
 def _package():

@@ -6,7 +6,7 @@ from ..errors import ConfigError, EnvError, quote
 from .contract import as_array
 from .multiagentenv import MultiAgentEnv
 from .outcomes import by_agent, numbers_in
-from .packages import EpisodeSeeds
+from .packages import EpisodeSeeds, Seeded
 
 
 class Actions:
@@ -35,7 +35,7 @@ class Actions:
         return np.array(np.unravel_index(int(action), self.shape))
 
 
-class SpacesEnv(MultiAgentEnv):
+class SpacesEnv(Seeded, MultiAgentEnv):
     """Agents of unlike spaces, brought to one size.
 
     Observations are flattened (one-hot where the space is discrete) and padded with
@@ -168,15 +168,6 @@ class SpacesEnv(MultiAgentEnv):
 
     def get_total_actions(self):
         return self.n_actions
-
-    def seed(self):
-        return self._seeds.seed
-
-    def state_dict(self):
-        return self._seeds.state_dict()
-
-    def load_state_dict(self, state):
-        self._seeds.load_state_dict(state)
 
 
 def _mask_of(agent, mask, count):

@@ -7,9 +7,9 @@ import numpy as np
 import torch as th
 from torch.optim import Adam, RMSprop
 
+from ...storage.value_check import ValueCheck
 from ..components.running_moments import RunningMoments
 from ..components.state_norm import StateNorm
-from ..components.value_check import ValueCheck
 from ..errors import CheckpointError, NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
 from ..utils.checkpoints import load_tensors, same_networks

@@ -15,12 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoints, targets
-from ..errors import (
-    ConfigError,
-    NonFiniteError,
-    OutOfMemoryError,
-    is_out_of_memory,
-)
+from ..errors import ConfigError, NonFiniteError, OutOfMemoryError
 from ..guard import FiniteGuard, Snapshot, Statistics, is_read_at_once
 from ..inputs import flat_size
 from ..mixing import scale_mixer
@@ -30,9 +25,10 @@ from ..running_moments import RunningMoments
 from ..settings import HostSettings, LearnerSettings, TargetUpdate
 from ..slots import Slots, used_slots
 from ..state_norm import StateNorm
+from ..storage.memory import is_out_of_memory
+from ..storage.value_check import ValueCheck
 from ..target_networks import TargetNetworks
 from ..unroll import Unroll
-from ..value_check import ValueCheck
 from ..weightings import WeightingInputs, find, weigh
 
 EVIDENCE_FIELDS = "state obs actions avail_actions reward terminated filled".split()

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch as th
 
-from wqmix.host.components import value_check
 from wqmix.host.controllers import BasicMAC
 from wqmix.host.errors import CheckpointError, NonFiniteError
 from wqmix.host.learners import REGISTRY
 from wqmix.host.learners.targets import td_targets
 from wqmix.host.utils.checkpoints import load_tensors
+from wqmix.storage import value_check
 from wqmix.storage.tensors import RESTRICTED_PICKLE
 
 from .doubles import MemoryLogger, make_args, make_batch, random_batch

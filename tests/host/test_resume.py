@@ -187,7 +187,7 @@ def start(*words):
 @pytest.mark.parametrize("runner", ["episode", "vector"])
 def test_killed_and_resumed(runner):
     """SIGKILL, three times; benchmarks/kill_and_resume.py does it more often."""
-    words = [*RUNNERS[runner], "t_max=600", "save_model_interval=10"]
+    words = [*RUNNERS[runner], "t_max=300", "save_model_interval=10"]
     assert main(prey(*words, "local_results_path=straight")) == 0
     again = prey(*words, "local_results_path=killed", "auto_resume=True")
     draw = random.Random(1)

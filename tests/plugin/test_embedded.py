@@ -10,7 +10,7 @@ import pytest
 from .fakes import launch, python
 
 GAME = "--env-config=matrix_game"
-SHORT = ("with", "t_max=300", "seed=5", "learner_log_interval=50", "batch_size=8")
+SHORT = ("with", "t_max=120", "seed=5", "learner_log_interval=50", "batch_size=8")
 
 
 def metrics(folder: Path) -> dict:

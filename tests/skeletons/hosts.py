@@ -8,7 +8,9 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
-from typing import Dict, Tuple
+from typing import Any, Dict, List, Tuple
+
+import pytest
 
 BASE = Path(__file__).with_name("base")
 Edit = Tuple[str, str, str]  # file, text, what stands there instead
@@ -651,3 +653,10 @@ SKELETONS = {
     "epymarl": EPYMARL,
     "pymarlzooplus": PYMARLZOOPLUS,
 }
+
+
+def first(*names: str) -> List[Any]:
+    """All hosts as parameters; those not named wait for `make exhaustive`."""
+    rest = [name for name in SKELETONS if name not in names]
+    more = [pytest.param(name, marks=pytest.mark.exhaustive) for name in rest]
+    return [*names, *more]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,8 @@ import pytest
 
 from wqmix.storage import manifest
 
-from .hosts import SKELETONS
-from .test_skeletons import ABSENT, WITHOUT
+from .hosts import SKELETONS, first
+from .test_skeletons import environment
 
 pytestmark = pytest.mark.slow
 # As a fork may name them: no shim knows this, and the learner's folder is locked.
@@ -28,14 +27,7 @@ def start(name: str, checkout: Path, seed: int, *words: str) -> Any:
         return subprocess.Popen(
             [*command, *words],
             cwd=str(checkout),
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONPATH": str(WITHOUT),
-                "WITHOUT": ABSENT,
-                "SKELETON_REPORT": str(checkout / f"{seed}.json"),
-            },
+            env=environment(checkout / f"{seed}.json"),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -53,8 +45,8 @@ def seeds_in(folder: Path) -> List[int]:
 
 
 @pytest.mark.parametrize("edits", [(), (OTHERWISE,)], ids=["as it is", "otherwise"])
-@pytest.mark.parametrize("name", SKELETONS)
-def test_three_seeds_at_once(name: str, edits: tuple, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", first("pymarl", "pymarl2", "epymarl", "pymarlzooplus"))
+def test_seeds_at_once(name: str, edits: tuple, tmp_path: Path) -> None:
     if edits and name in ("pymarl2", "epymarl", "pymarlzooplus"):
         pytest.skip("as the others")
     skeleton = SKELETONS[name]
@@ -62,11 +54,11 @@ def test_three_seeds_at_once(name: str, edits: tuple, tmp_path: Path) -> None:
     for path, text, instead in edits:
         file = next(root.rglob(Path(path).name))
         file.write_text(file.read_text().replace(text, instead))
-    running = [start(name, tmp_path, seed) for seed in (1, 2, 3)]
+    running = [start(name, tmp_path, seed) for seed in (1, 2)]
     codes = [process.wait(timeout=300) for process in running]
-    said = {seed: (tmp_path / f"{seed}.out").read_text() for seed in (1, 2, 3)}
-    assert codes == [0, 0, 0], "\n".join(text[-2000:] for text in said.values())
+    said = {seed: (tmp_path / f"{seed}.out").read_text() for seed in (1, 2)}
+    assert codes == [0, 0], "\n".join(text[-2000:] for text in said.values())
     folders = [lock.parent for lock in tmp_path.rglob("models/**/.lock")]
-    assert sorted(seeds_in(folder) for folder in folders) == [[1], [2], [3]]
+    assert sorted(seeds_in(folder) for folder in folders) == [[1], [2]]
     marked = [text.count("shim names:") for text in said.values()]
-    assert marked == [0 if edits or name in ("epymarl", "pymarlzooplus") else 1] * 3
+    assert marked == [0 if edits or name in ("epymarl", "pymarlzooplus") else 1] * 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +10,18 @@ from typing import Any, Dict
 import pytest
 
 from .forks import FORKS
-from .test_skeletons import ABSENT, WITHOUT, run
+from .test_skeletons import environment, run
 
 pytestmark = pytest.mark.slow
 BASE = ("-m", "wqmix", "--base")
 GAME = "--env-config=own_game"
 OURS = "--env-config=matrix_game"
+
+
+def once_more(name: str, words: list, command: tuple = (), report: Any = None) -> Any:
+    """A row for a kind of fork that has one already."""
+    values = (name, words, command, report or {})
+    return pytest.param(*values, marks=pytest.mark.exhaustive)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +35,9 @@ OURS = "--env-config=matrix_game"
         ),
         ("single_q", ["--config=cw_qmix", GAME], (), {"double_q": False}),
         ("older_epymarl", ["--config=cw_qmix", GAME], (), {}),
-        ("older_epymarl", ["--config=cw_qmix", OURS, "with", "t_max=20"], (), {}),
+        once_more("older_epymarl", ["--config=cw_qmix", OURS, "with", "t_max=20"]),
         ("own_base", ["--config=cw_qmix", GAME], (*BASE, "ours_v2"), {}),
-        (
+        once_more(
             "no_qmix",
             ["--config=cw_qmix", GAME, "with", "mixer=qmix"],
             (*BASE, "vdn"),
@@ -40,7 +45,7 @@ OURS = "--env-config=matrix_game"
         ),
         ("no_qmix", ["--config=cw_qmix", GAME], (*BASE, "vdn"), {"mixer": "VDNMixer"}),
         ("asks_with_args", ["--config=cw_qmix", GAME], (), {}),
-        ("asks_with_args", ["--config=cw_qmix", OURS, "with", "t_max=20"], (), {}),
+        once_more("asks_with_args", ["--config=cw_qmix", OURS, "with", "t_max=20"]),
         ("asks_for_more", ["--config=cw_qmix", GAME], (), {}),
         (
             "attending",
@@ -115,7 +120,7 @@ def test_doctor_says_what_was_found(
     ended = subprocess.run(
         [sys.executable, "-m", "wqmix", "doctor", *words, "src/main.py", GAME],
         cwd=str(tmp_path),
-        env={**os.environ, "PYTHONPATH": str(WITHOUT), "WITHOUT": ABSENT},
+        env=environment(tmp_path / "report.json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

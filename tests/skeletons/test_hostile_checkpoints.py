@@ -11,7 +11,7 @@ import torch
 
 from wqmix.storage import manifest
 
-from .hosts import SKELETONS
+from .hosts import first
 from .test_skeletons import run
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ class MakesAFolder:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.parametrize("name", SKELETONS)
+@pytest.mark.parametrize("name", first("pymarl", "pymarl2", "epymarl"))
 def test_it_is_refused_and_does_not_run(name: str, tmp_path: Path) -> None:
     good, made = tmp_path / "good", tmp_path / "made"
     ended = run(name, tmp_path / "first", *COMMAND, f"save_to={good}")

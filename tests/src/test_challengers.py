@@ -138,16 +138,13 @@ def test_sarsa_targets(central_loss, td_lambda, most):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
-def test_it_learns_what_qmix_cannot(seed):
-    """Non-monotonic QMIX plays the best joint action of the first matrix game."""
-    settings = dict(
-        seed=seed, t_max=6000, use_cuda=False, batch_size=32, buffer_size=500, lr=0.001
-    )
-    settings.update(test_interval=6000, optimizer="adam", epsilon_anneal_time=3000)
-    returns = {}
+def test_it_fits_a_payoff_that_qmix_cannot():
+    """The first matrix game, all joint actions alike often: without error, or not."""
+    settings = dict(seed=0, t_max=4000, use_cuda=False, batch_size=32, buffer_size=500)
+    settings.update(runner="vector", batch_size_run=8, episodes_per_update=8)
+    settings.update(optimizer="adam", lr=0.001, epsilon_finish=1.0)
+    losses = {}
     for name in ("nonmonotonic_qmix", "plain_qmix"):
-        runner = get_runner(name, "matrix_game", **settings)
-        returns[name] = runner.run()["test_return_mean"][-1][1]
-        runner.finish()
-    assert returns["nonmonotonic_qmix"] == 8.0 > returns["plain_qmix"]
+        with get_runner(name, "matrix_game", **settings) as runner:
+            losses[name] = runner.run()["loss"][-1][1]
+    assert losses["nonmonotonic_qmix"] < 0.1 < 10 < losses["plain_qmix"]

@@ -26,7 +26,7 @@ def test_it_trains_for_some_steps(name):
         name,
         "matrix_game",
         seed=0,
-        t_max=20,
+        t_max=60,
         batch_size=8,
         test_interval=1000,
         learner_log_interval=1,

@@ -62,7 +62,9 @@ def test_the_yaml_lists_every_key_and_the_papers_values():
     cw = yaml.safe_load((CONFIG / "cw_qmix.yaml").read_text(encoding="utf-8"))
     ow = {**cw, **yaml.safe_load((CONFIG / "ow_qmix.yaml").read_text(encoding="utf-8"))}
     keys = {field.name for field in fields(WQMixSettings)}
-    assert keys | {"inherit", "name", "learner"} == set(cw)
+    others = {"inherit", "name", "learner"}  # and what the parity probe reads
+    others |= {"parity", "base_learner", "monotonic_mixer"}
+    assert keys | others == set(cw)
     for config, weighting in ((cw, "cw"), (ow, "ow")):
         settings = WQMixSettings.from_config(config, weighting)
         assert settings.weighting == weighting and settings.alpha == 0.1

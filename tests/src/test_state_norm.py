@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wqmix.state_norm import StateNorm
-from wqmix.value_check import MANY_TIMES, UPDATES, ValueCheck
+from wqmix.storage.value_check import MANY_TIMES, UPDATES, ValueCheck
 
 from .doubles import make_batch, make_learner
 

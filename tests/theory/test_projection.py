@@ -29,11 +29,13 @@ ALPHA = 0.3
 
 
 def sizes(quick, full):
-    """Each shape twice: a few tables, and in the slow suite many."""
+    """Each shape with a few tables, with more, and with many."""
+    more, many = [pytest.mark.slow], [pytest.mark.exhaustive]
+    counts = ((quick, []), (full // 5, more), (full, many))
     return [
-        pytest.param(shape, count, marks=[pytest.mark.slow] if count == full else [])
+        pytest.param(shape, count, marks=marks)
         for shape in SHAPES
-        for count in (quick, full)
+        for count, marks in counts
     ]
 
 
@@ -166,8 +168,10 @@ def agrees(tables, name, losses, minimisers):
         ((3, 3), 10),
         ((2, 2, 2), 20),
         ((2, 3), 20),
-        pytest.param((3, 3), 1000, marks=pytest.mark.slow),
-        pytest.param((2, 2, 2), 1000, marks=pytest.mark.slow),
+        pytest.param((3, 3), 200, marks=pytest.mark.slow),
+        pytest.param((2, 2, 2), 200, marks=pytest.mark.slow),
+        pytest.param((3, 3), 1000, marks=pytest.mark.exhaustive),
+        pytest.param((2, 2, 2), 1000, marks=pytest.mark.exhaustive),
         pytest.param((4, 4), 10, marks=pytest.mark.slow),
     ],
 )

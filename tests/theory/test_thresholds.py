@@ -28,7 +28,12 @@ def optimum_attains(payoff, weighting, alpha):
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize(
-    "count", [20, pytest.param(1000, marks=pytest.mark.slow, id="1000")]
+    "count",
+    [
+        20,
+        pytest.param(200, marks=pytest.mark.slow),
+        pytest.param(1000, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_theorems_hold_up_to_the_bisected_alpha(weighting, count):
     tables = random_tables((3, 3), count, seed=7)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...errors import unknown
 from ..multiagentenv import MultiAgentEnv
-from ..packages import EpisodeSeeds
+from ..packages import EpisodeSeeds, Seeded
 from . import features, pitch
 from .game import Game, package, time_limit_of
 from .rewards import REWARDS
@@ -14,7 +14,7 @@ ACTION_MASKS = ("useless", "none")
 SCALARISATIONS = {"mean": np.mean, "sum": np.sum}
 
 
-class FootballEnv(MultiAgentEnv):
+class FootballEnv(Seeded, MultiAgentEnv):
     """Some or all players of the left team, against the game's own players.
 
     All agents choose among gfootball's 19 actions. An episode's course follows from
@@ -129,15 +129,6 @@ class FootballEnv(MultiAgentEnv):
 
     def close(self):
         self._game.close()
-
-    def seed(self):
-        return self._seeds.seed
-
-    def state_dict(self):
-        return self._seeds.state_dict()
-
-    def load_state_dict(self, state):
-        self._seeds.load_state_dict(state)
 
 
 def _check(key, value, accepted):

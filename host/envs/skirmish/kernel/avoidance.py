@@ -18,6 +18,7 @@ from .vectors import (
     distance,
     dot,
     double,
+    is_short,
     is_zero,
     kept,
     length,
@@ -175,10 +176,7 @@ def is_close(unit, wall, reach):
     x, y = np.float32(wall[0] + half_x), np.float32(wall[1] + half_y)
     dx = max(np.float32(0), abs(unit.x - x) - np.float32(half_x))
     dy = max(np.float32(0), abs(unit.y - y) - np.float32(half_y))
-    limit = np.float32(reach)
-    if dx > limit or dy > limit:
-        return False
-    return dx + dy <= limit or dx * dx + dy * dy <= np.float32(reach * reach)
+    return is_short(dx, dy, reach)
 
 
 @compiled

@@ -90,13 +90,18 @@ def is_zero(a):
 
 
 @compiled
-def within(a, b, radius):
-    """Whether two units' positions are at most `radius` apart, in single precision."""
-    dx, dy = abs(a.x - b.x), abs(a.y - b.y)
+def is_short(dx, dy, radius):
+    """Whether (dx, dy), both from 0, is at most `radius` long, in single precision."""
     limit = np.float32(radius)
     if dx > limit or dy > limit:
         return False
     return dx + dy <= limit or dx * dx + dy * dy <= np.float32(radius * radius)
+
+
+@compiled
+def within(a, b, radius):
+    """Whether two units' positions are at most `radius` apart, in single precision."""
+    return is_short(abs(a.x - b.x), abs(a.y - b.y), radius)
 
 
 @compiled

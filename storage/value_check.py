@@ -1,4 +1,4 @@
-"""Whether Q-values fit the returns that have been seen."""
+"""Whether Q-values fit the returns that have been seen: the learners' one warning."""
 
 from __future__ import annotations
 
