@@ -23,7 +23,7 @@ def run(folder, *words):
     return done, report["sections"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_of_it(tmp_path):
     done, sections = run(tmp_path, "--seconds", "900")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -500,7 +500,7 @@ QUICK = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_matrix_game_of_which_the_best_is_known(tmp_path, monkeypatch):
     """Uniform weights miss the payoff of 8, as QMIX does; CW-QMIX's do not.
 

@@ -184,7 +184,9 @@ def start(*words):
     )
 
 
-@pytest.mark.parametrize("runner", ["episode", "vector"])
+@pytest.mark.parametrize(
+    "runner", ["episode", pytest.param("vector", marks=pytest.mark.exhaustive)]
+)
 def test_killed_and_resumed(runner):
     """SIGKILL, three times; benchmarks/kill_and_resume.py does it more often."""
     words = [*RUNNERS[runner], "t_max=300", "save_model_interval=10"]

@@ -52,7 +52,7 @@ def test_ours_resumed(tmp_path: Path) -> None:
     assert max(int(p.name) for p in models.iterdir() if p.name.isdigit()) == 61
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_killed_while_saving() -> None:
     """Ten times; the benchmark's own 200 are in docs/reliability.md."""
     words = [sys.executable, "-W", "ignore", "-m", "benchmarks.kill_while_saving"]

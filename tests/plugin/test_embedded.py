@@ -33,7 +33,7 @@ def test_its_qmix_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
     assert metrics(launched) == metrics(direct)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_same_seed_is_the_same_run(tmp_path: Path) -> None:
     runs = []
     for name in ("first", "second"):
