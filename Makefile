@@ -13,7 +13,7 @@ help:
 	@echo "make games      success rates of all algorithms over the named payoff games"
 	@echo "make football   builds Google Research Football, on Debian or Ubuntu (about 15 minutes)"
 	@echo "make test       the tests;  make quick: those of about a minute;  make lint"
-	@echo "make exhaustive more cases of the same: other hosts, more payoffs"
+	@echo "make exhaustive what takes longer: more hosts and payoffs, a search, the GPU benchmark"
 
 # PyTorch first, so that nothing else pulls another build of it: the newest that was tried,
 # and the last ones that there are for Python 3.9 and 3.8.

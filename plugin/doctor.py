@@ -240,12 +240,14 @@ class Run:
         """Wait for its end; say how it went, and what the parity probe found."""
         what = f"{self.algorithm} on {self.env_config}"
         self.process.join(SECONDS)
-        if self.process.is_alive():
+        is_late = self.process.is_alive()
+        if is_late:
             self.process.kill()
             self.process.join()
-            return [Row("train", what, f"no training step within {SECONDS} s")]
         output = read_text(self.folder / OUTPUT)
-        if TRAINED in output:
+        if is_late:
+            rows = [Row("train", what, f"no training step within {SECONDS} s")]
+        elif TRAINED in output:
             rows = [Row("train", f"{what}: two episodes, one training step")]
         else:
             rows = [Row("train", what, remedy(output))]

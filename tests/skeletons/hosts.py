@@ -656,7 +656,7 @@ SKELETONS = {
 
 
 def first(*names: str) -> List[Any]:
-    """All hosts as parameters; those not named wait for `make exhaustive`."""
+    """All hosts as parameters; those not named only in `make exhaustive`."""
     rest = [name for name in SKELETONS if name not in names]
     more = [pytest.param(name, marks=pytest.mark.exhaustive) for name in rest]
     return [*names, *more]
