@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-prey games football test quick exhaustive lint clean
+.PHONY: demo demo-prey games football test quick exhaustive lint release-check clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make football   builds Google Research Football, on Debian or Ubuntu (about 15 minutes)"
 	@echo "make test       the tests;  make quick: those of about a minute;  make lint"
 	@echo "make exhaustive what takes longer: more hosts and payoffs, a search, the GPU benchmark"
+	@echo "make release-check  builds the archives, checks them, runs the wheel on its own"
 
 # PyTorch first, so that nothing else pulls another build of it: the newest that was tried,
 # and the last ones that there are for Python 3.9 and 3.8.
@@ -57,6 +58,9 @@ exhaustive: $(STAMP) $(VENV)/.tests
 lint: $(STAMP)
 	$(RUN) -m pip install -q --disable-pip-version-check ruff
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+release-check:
+	PYTHON=$(PYTHON) tools/check_release.sh $(TORCH)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,10 +1,14 @@
 """Package `pymarl-wqmix` (import name `wqmix`); the folder map is the architecture."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+# Where it is published, "https://github.com/OWNER/NAME", to be set for a release: the
+# page of a package index cannot follow links into this folder.
+ADDRESS = ""
 FOLDERS = {
     "wqmix": "src",
     "wqmix.plugin": "plugin",
@@ -32,15 +36,35 @@ TEST = ["pytest>=7", "pytest-xdist>=3", "hypothesis>=6"]
 # Small environments to test with; older Pythons skip those tests.
 TEST += [f"{name}; python_version >= '3.10'" for name in LBF + MPE[1:] + NUMBA]
 
+
+def description(readme, address):
+    """Return the README for a package index: links into the folder are absolute.
+
+    Without an address they become text.
+    """
+    link = re.compile(r"\[([^\]]+)\]\((?!\w+:|#)([^)\s]+)\)")
+    return link.sub(rf"[\1]({address}/blob/main/\2)" if address else r"\1", readme)
+
+
+URLS = {"Paper": "https://arxiv.org/abs/2006.10800"}
+if ADDRESS:
+    URLS.update(
+        Source=ADDRESS,
+        Documentation=f"{ADDRESS}/tree/main/docs",
+        Changelog=f"{ADDRESS}/blob/main/CHANGELOG.md",
+        Issues=f"{ADDRESS}/issues",
+    )
+
 setup(
     name="pymarl-wqmix",
     version="0.2.0",
     description="Weighted QMIX (CW-QMIX, OW-QMIX) for every PyMARL-family checkout",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description=description((HERE / "README.md").read_text("utf-8"), ADDRESS),
     long_description_content_type="text/markdown",
     author="The wqmix maintainers",
     license="Apache-2.0",
-    project_urls={"Paper": "https://arxiv.org/abs/2006.10800"},
+    license_files=["LICENSE"],
+    project_urls=URLS,
     keywords="multi-agent reinforcement learning, QMIX, Weighted QMIX, PyMARL",
     classifiers=[
         "Development Status :: 4 - Beta",
@@ -57,8 +81,7 @@ setup(
         "torch>=1.12",
         "numpy",
         "pyyaml",
-        "sacred>=0.7.5",
-        "setuptools<82",  # sacred imports pkg_resources, which 82 removed
+        "sacred>=0.7.5",  # beside any setuptools, or none: config/sacred.py
         "tqdm",
     ],
     extras_require={

@@ -18,7 +18,6 @@ REQUIRED = {  # module → the distribution that brings it
     "numpy": "numpy",
     "yaml": "pyyaml",
     "sacred": "sacred",
-    "pkg_resources": "setuptools",
     "tqdm": "tqdm",
 }
 

@@ -9,9 +9,9 @@ import os
 import signal
 import sys
 import tempfile
-import warnings
 
 from ..config.reading import one_line
+from ..config.sacred import importable
 from ..storage import memory, streams
 from .config import USAGE, load_config, parse_command_line
 from .errors import ConfigError, HostError, LostError, WorkerError, raised
@@ -20,9 +20,7 @@ from .utils.logging import get_logger
 from .utils.signals import Terminated, sigterm_interrupts
 from .validation import validate
 
-with warnings.catch_warnings():
-    # Sacred imports pkg_resources, whose deprecation is no news to a user.
-    warnings.simplefilter("ignore")
+with importable():
     from sacred import SETTINGS, Experiment
 
     from .utils.results import ResultsObserver

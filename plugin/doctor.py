@@ -17,12 +17,12 @@ import os
 import platform
 import re
 import tempfile
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, List
 
+from ..config.sacred import importable
 from ..errors import WQMixError
 from . import command_line, detect, registration, shims
 from .configs import OUR_CONFIGS, ConfigFiles, our_names, read_yaml
@@ -119,8 +119,7 @@ def examine(arguments: argparse.Namespace) -> List[Row]:
         return [*rows, Row("base", f"it has no config/algs/{base}.yaml", remedy)]
     rows += merged([config_row(files, name, game) for name in ours])
     os.environ["OMP_NUM_THREADS"] = "1"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sacred's, about pkg_resources
+    with importable():
         for module in IMPORTED_ONCE:
             importlib.import_module(module)
     with tempfile.TemporaryDirectory(prefix="wqmix-doctor-") as name:

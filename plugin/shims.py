@@ -9,6 +9,7 @@ import atexit
 import collections
 import collections.abc
 import functools
+import importlib
 import importlib.util
 import inspect
 import os
@@ -28,6 +29,8 @@ from typing import Any, Callable, Dict, List, Optional
 
 import yaml
 
+from ..config import sacred
+from ..config.extras import is_installed
 from . import names
 from .detect import Target
 from .hosts import HostAdapter
@@ -77,6 +80,9 @@ def needed(host: HostAdapter, target: Target) -> List[Shim]:
     if contains(main, "yaml.load(f)") and not yaml_has_default_loader():
         why = "yaml.load without a Loader, an error since PyYAML 6"
         shims.append(Shim("yaml", why, give_yaml_a_default_loader))
+    if not is_installed(sacred.NAME):
+        why = "pkg_resources, gone since setuptools 82, which sacred imports"
+        shims.append(Shim("pkg_resources", why, import_sacred))
     if ends_by_exit(target.root):
         why = "os._exit at the end would leave sacred's run as RUNNING"
         shims.append(Shim("exit", why, QuietExit.install))
@@ -111,6 +117,13 @@ def absent(host: HostAdapter, root: Path) -> List[str]:
         if not is_there:
             names.append(name)
     return names
+
+
+def import_sacred() -> None:
+    """Import all of sacred that hosts use, while it finds a `pkg_resources`."""
+    with sacred.importable():
+        for name in ("sacred", "sacred.observers", "sacred.utils"):
+            importlib.import_module(name)
 
 
 def restore_mapping() -> None:

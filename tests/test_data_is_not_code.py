@@ -22,6 +22,8 @@ ALLOWED = {
     ("host/run.py", "bind"),
     # The user's own script, which it was asked to run.
     ("plugin/launcher.py", "exec"),
+    # Of a signature.
+    ("host/run.py", "bind"),
     # Looks at a host's `yaml.load(f)`, and gives it the safe loader.
     ("plugin/shims.py", "yaml.load"),
     # Builds tensors and refuses all else, for PyTorch before `weights_only`.

@@ -3,9 +3,11 @@
 import os
 import time
 
-from sacred.observers import FileStorageObserver
-
+from ...config.sacred import importable
 from .logging import get_logger
+
+with importable():
+    from sacred.observers import FileStorageObserver
 
 
 class ResultsObserver(FileStorageObserver):
