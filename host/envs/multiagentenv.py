@@ -232,7 +232,10 @@ class SingleEnv(MultiAgentEnv):
         return self.n_actions
 
     def render(self):
-        print(self.batch.render())
+        got = self.batch.render()
+        if not isinstance(got, str):  # a picture
+            return got
+        print(got)
 
     def seed(self):
         return self.batch.seed

@@ -7,7 +7,7 @@ A model of the game, to be read in this order:
 - `kernel`: what happens in a sixteenth of a second, compiled. `battle` is one tick from
   beginning to end, `orders` what units want, `avoidance` how they get out of each
   other's way, `combat` what weapons do, `sight` what agents see and may do;
-- `batch`: many battles at once, as an environment.
+- `batch`: many battles at once, as an environment; `picture`: what one looks like.
 
 Nobody draws anything at random but the order in which units act within a tick.
 """

@@ -6,6 +6,7 @@ from ..checks import flag, whole
 from ..multiagentenv import BatchEnv
 from ..packages import EpisodeSeeds, load
 from . import maps
+from .picture import picture
 
 NOT_YET = -1  # in place of a last action
 
@@ -135,15 +136,8 @@ class SkirmishBatch(BatchEnv):
         return self._avail
 
     def render(self, copy=0):
-        """The units that are there: health, shield and place."""
-        lines = []
-        for unit, (side, name) in zip(self.units[copy], maps.units_of(self.entry)):
-            if unit["is_there"]:
-                lines.append(
-                    f"{side:5} {name:13} {unit['health']:5.1f} + {unit['shield']:5.1f} "
-                    f"at {unit['x']:5.2f}, {unit['y']:5.2f}"
-                )
-        return "\n".join(lines)
+        """The battle from above, as a picture [H, W, 3] of bytes."""
+        return picture(self.field, self.units[copy])
 
     def state_dict(self):
         return self._seeds.state_dict()

@@ -9,7 +9,7 @@ import pytest
 
 from wqmix.host import envs
 from wqmix.host.envs import contract
-from wqmix.host.envs.skirmish import maps, scenario
+from wqmix.host.envs.skirmish import maps, picture, scenario
 from wqmix.host.errors import HostError
 
 from .smaclite_twin import GAP, RECORDED, Twin, gaps, read
@@ -222,3 +222,48 @@ def test_whole_battles_at_random(name):
             assert abs(reward[0] - paid) < GAP
             assert over[0] == (has_ended or twin.t == batch.episode_limit)
             assert info["battle_won"][0] == has_won
+
+
+# Its picture ------------------------------------------------------------------------
+
+
+def colours_at(image, field, unit):
+    """The colour in the middle of a unit: the picture leaves out walls at the sides."""
+    open_rows = np.flatnonzero(field.ground.any(axis=1))
+    open_columns = np.flatnonzero(field.ground.any(axis=0))
+    top = min(open_rows[-1] + 2, field.ground.shape[0])
+    left = max(open_columns[0] - 1, 0)
+    row, column = (top - unit["y"]) * picture.SCALE, (unit["x"] - left) * picture.SCALE
+    return tuple(image[int(row), int(column)])
+
+
+@pytest.mark.parametrize("name", ("2s3z", "corridor", "2s_vs_1sc"))
+def test_picture_shows_each_unit_where_it_stands(name):
+    batch = make(map_name=name)
+    batch.reset()
+    image = batch.render()
+    for kind, unit in zip(batch.field.kinds, batch.units[0]):
+        side = picture.THEIRS if kind["is_enemy"] else picture.OURS
+        assert colours_at(image, batch.field, unit) == side
+    batch.units["is_there"][0, 0] = False
+    gone = colours_at(batch.render(), batch.field, batch.units[0, 0])
+    assert gone == picture.GROUND
+
+
+def test_picture_shows_what_is_left_and_who_shoots():
+    batch = make(map_name="MMM")
+    batch.reset()
+
+    def has(colour):
+        return (batch.render() == colour).all(axis=2).any()
+
+    shots = picture.SHOTS[picture.SINGLE]
+    assert not has(picture.LOST) and not has(shots)
+    batch.units["health"][0, 1] /= 2
+    assert has(picture.LOST)
+    marine, enemy = batch.units[0, 1], batch.units[0, 12]
+    enemy["x"], enemy["y"] = marine["x"] - 4, marine["y"] - 3  # 5 off, radii 0.75
+    marine["target"] = 12
+    assert has(shots)
+    enemy["y"] -= 2
+    assert not has(shots)
