@@ -93,6 +93,20 @@ class Statistics:
         choose(unless, self._buffers, taken)
 
 
+def chosen(
+    keep: Tensor, now: Iterable[Tensor], before: Iterable[Tensor]
+) -> Tuple[Tensor, ...]:
+    """Return `now` where `keep` [] is true, else `before`.
+
+    What was not replaced stays as it is, on whatever device: it may be another than
+    that of `keep`.
+    """
+    return tuple(
+        new if new is old else torch.where(keep, new, old.to(new))
+        for new, old in zip(now, before)
+    )
+
+
 @torch.no_grad()
 def choose(keep: Tensor, tensors: Iterable[Tensor], before: Iterable[Tensor]) -> None:
     """Leave `tensors` as they are where `keep` [] is true, else as `before`."""

@@ -256,12 +256,14 @@ class _Buffers:
         self._free: List[Tensor] = []
 
     def take(self, size: int, like: Tensor) -> Tensor:
-        """Return at least `size` elements of `like`'s type: the best that is free."""
-        fitting = [b for b in self._free if b.dtype == like.dtype and len(b) >= size]
+        """Return at least `size` elements as `like`'s are: the best that is free."""
+        kind = like.dtype, like.device
+        of_kind = [b for b in self._free if (b.dtype, b.device) == kind]
+        fitting = [b for b in of_kind if len(b) >= size]
         if fitting:
             best = min(fitting, key=len)
         else:  # a smaller one will hardly be asked for again
-            self._free = [b for b in self._free if b.dtype != like.dtype]
+            self._free = [b for b in self._free if (b.dtype, b.device) != kind]
             return like.new_empty(size)
         self._free = [b for b in self._free if b is not best]
         return best

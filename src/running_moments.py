@@ -7,6 +7,8 @@ from typing import Any, Dict, Optional, Tuple
 import torch
 from torch import Tensor
 
+from .guard import chosen
+
 
 class RunningMoments:
     """Mean and variance of all values seen, merged batch by batch, as EPyMARL does it.
@@ -49,10 +51,7 @@ class RunningMoments:
 
     def restore(self, taken: Tuple[Tensor, ...], unless: Tensor) -> None:
         """Take back what `snapshot` returned, unless `unless` [] is true."""
-        self.mean, self.var, self.count = (
-            torch.where(unless, new, old.to(new))
-            for new, old in zip(self.snapshot(), taken)
-        )
+        self.mean, self.var, self.count = chosen(unless, self.snapshot(), taken)
 
     def state_dict(self) -> Dict[str, Any]:
         """Return the three moments."""

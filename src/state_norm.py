@@ -7,6 +7,8 @@ from typing import Any, Dict, Tuple
 import torch
 from torch import Tensor
 
+from .guard import chosen
+
 # As usual for observations: what is added under the root; the largest result.
 EPSILON, LARGEST = 1e-5, 10.0
 
@@ -45,8 +47,7 @@ class StateNorm:
 
     def restore(self, taken: Tuple[Tensor, ...], unless: Tensor) -> None:
         """Take back what `snapshot` returned, unless `unless` [] is true."""
-        pairs = zip(self.moments, taken)
-        self.moments = tuple(torch.where(unless, a, b.to(a)) for a, b in pairs)
+        self.moments = chosen(unless, self.moments, taken)
 
     def state_dict(self) -> Dict[str, Any]:
         """Return what a checkpoint keeps."""
