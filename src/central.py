@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, Iterator
 
 import torch
@@ -130,9 +129,8 @@ def _joint_actions(
     n_agents: int, n_actions: int, at_once: int, device: torch.device
 ) -> Iterator[Tensor]:
     """Yield all joint actions in chunks [J, A] of at most `at_once`."""
-    joint = itertools.product(range(n_actions), repeat=n_agents)
-    while True:
-        chunk = list(itertools.islice(joint, at_once))
-        if not chunk:
-            return
-        yield torch.tensor(chunk, device=device)
+    place = n_actions ** torch.arange(n_agents - 1, -1, -1, device=device)
+    for start in range(0, n_actions**n_agents, at_once):
+        end = min(start + at_once, n_actions**n_agents)
+        numbers = torch.arange(start, end, device=device).unsqueeze(1)
+        yield numbers // place % n_actions

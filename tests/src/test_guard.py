@@ -26,6 +26,7 @@ CASES = {
     "soft_targets": dict(target_update=TargetUpdate("soft", 0.1)),
     "hard_targets": dict(target_update=TargetUpdate("steps", 1), double_q=False),
     "state_norm": dict(state_norm=True),
+    "ideal": dict(weighting="ideal"),
     "no_q_star": dict(central_loss=0.0),
     "pow": dict(learner="pow_qmix_learner", optimizer="adam"),
     "projector": dict(
