@@ -18,7 +18,6 @@ import yaml
 
 import wqmix
 import wqmix.config
-from wqmix import settings as wqmix_settings
 from wqmix.plugin.configs import ConfigFiles
 from wqmix.plugin.hosts.embedded import EMBEDDED_ROOT, Embedded
 from wqmix.plugin.registration import learner_keys
@@ -468,14 +467,12 @@ def where_the_time_goes(run: Run) -> None:
 
 
 def precisions(run: Run) -> None:
-    """An update with bfloat16 products against float32, in turns."""
-    fields = wqmix_settings.WQMixSettings.__dataclass_fields__
-    if "precision" not in fields:
-        raise Skipped("the learners have no key `precision`")
+    """An update under autocast to bfloat16 against float32, in turns."""
     for name, shape in shapes(run).items():
         if run.left() < 5:
             raise Skipped("no time was left for the others")
-        pair = [ours(run, shape, run.device, precision=p) for p in ("float32", "bf16")]
+        pair = [ours(run, shape, run.device) for _ in range(2)]
+        pair[1] = InBfloat16(pair[1][0], run.device), pair[1][1]
         batches = pair[0][1]
         for learner, _ in pair:
             learner.args.learner_log_interval = 0
@@ -497,6 +494,19 @@ def precisions(run: Run) -> None:
                 "grad norm, relative": abs(norms[1] / norms[0] - 1),
             }
         )
+
+
+class InBfloat16:
+    """A learner whose updates' products are in bfloat16, by torch's autocast."""
+
+    def __init__(self, learner: Any, device: str) -> None:
+        self._learner, self._device = learner, device
+        self.args, self.logger = learner.args, learner.logger
+
+    def train(self, *batch_and_steps: Any) -> None:
+        """One update."""
+        with torch.autocast(self._device, torch.bfloat16):
+            self._learner.train(*batch_and_steps)
 
 
 def captured(run: Run) -> None:
