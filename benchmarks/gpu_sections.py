@@ -179,7 +179,7 @@ def difference(
 
 def as_type(learner: Any, dtype: torch.dtype) -> None:
     """Turn all networks of a learner into a type."""
-    nets = [learner.mac.agent, *learner._nets().values()]
+    nets = [learner.mac.agent, *learner.networks.nets.values()]
     nets += [getattr(x, "agent", x) for x in learner.target_networks.nets().values()]
     for net in nets:
         net.to(dtype)

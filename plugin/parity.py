@@ -214,12 +214,12 @@ class Probe:
 
     def ours(self, settings: HostSettings, updates: int = len(EPISODE_NUMBERS)) -> Side:
         """Return what our learner comes to with these facts."""
-        from ..learners import LEARNERS
+        from ..learners import WQMixLearner
 
         logger = Logger()
         values = {**vars(self.args), **read_yaml(OUR_CONFIGS / "cw_qmix.yaml"), **PLAIN}
         args = SimpleNamespace(**values, wqmix_host=settings)
-        learner = LEARNERS["wqmix_learner"](
+        learner = WQMixLearner(
             copy.deepcopy(self.mac), self.scheme, logger, args
         )
         learner.mixer.load_state_dict(self.mixer.state_dict())

@@ -38,12 +38,14 @@ DIVISIONS_BY_AGENTS = ("q_taken_mean", "target_mean")  # as the hosts' baselines
 class Transitions(NamedTuple):
     """A host's batch, as the update reads it; slots 0…T, transitions 0…T−1."""
 
+    batch: Any  # the host's EpisodeBatch
     state: Tensor  # [B, T+1, S]
     actions: Tensor  # [B, T, A, 1]
     avail_actions: Tensor  # [B, T+1, A, U]
     reward: Tensor  # [B, T, 1]
     terminated: Tensor  # [B, T, 1]
     mask: Tensor  # [B, T, 1]
+    scale: Tensor  # what makes Σ m x a mean: 1 / Σ m, or more (`mean`)
     slots: Slots  # that are computed, of T+1
     steps: Slots  # that are computed, of T: with a transition
 
@@ -60,23 +62,69 @@ class Transitions(NamedTuple):
         mask = targets.transition_mask(batch["filled"], terminated)
         slots, steps = used_slots(mask)
         return cls(
+            batch=batch,
             state=batch["state"].flatten(2),
             actions=batch["actions"][:, :-1],
             avail_actions=batch["avail_actions"],
             reward=reward,
             terminated=terminated[:, :-1],
             mask=mask,
+            scale=mask.sum().clamp(min=1).reciprocal(),
             slots=slots,
             steps=steps,
         )
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Σ m x / Σ m over the real transitions of x [B, T, 1].
+
+        Times the host's factor of its losses, and each episode times its importance
+        weight of prioritised replay.
+        """
+        return (self.scale * self.mask * x).sum()
+
+    def mix(self, mixer: Any, q: Tensor) -> Tensor:
+        """Mix what was chosen in the transitions, [B, T, A, …] → [B, T, 1]."""
+        return self.steps.each(mixer, q, self.state[:, :-1])
+
+
+class Networks(NamedTuple):
+    """What a learner is made of besides the controller."""
+
+    nets: Dict[str, nn.Module]  # by the stem of their files
+    parts: Dict[str, List[nn.Parameter]]  # what is trained, in the optimiser's order
+    followed: Dict[str, Any]  # online networks that have a target network
+    groups: Optional[List[Dict[str, Any]]] = None  # of the optimiser, if not one
+    optimisers: Dict[
+        str, FlatOptimiser
+    ] = {}  # further ones, by the stem of their files
+    target_update: Optional[TargetUpdate] = None  # if not the host's
+
+
+class Loss(NamedTuple):
+    """What `loss` gives.
+
+    Attributes:
+        terms: name → (coefficient, mean []); what is minimised is their sum.
+        values: with `q_tot`, `target`, `greedy`, `greedy_value` at least, void in
+            padding.
+        weights: w [B, T, 1].
+        logged: called on log steps: what is logged as its mean over the real
+            transitions, all [B, T, 1].
+        more: what else must be finite and is logged, [] each.
+    """
+
+    terms: Dict[str, Tuple[float, Tensor]]
+    values: Any
+    weights: Tensor
+    logged: Callable[[], Dict[str, Tensor]] = dict
+    more: Dict[str, Tensor] = {}
 
 
 class Learner:
     """A learner with PyMARL's interface over a host's utilities and monotonic mixer.
 
-    A subclass names its `settings_class`, makes its networks in `_build` and says what
-    they are (`_nets`, `_parts`, `_followed`), computes `_values` (at least `q_tot`,
-    `target`, `greedy`, `greedy_value`) and `_losses`.
+    A subclass names its `settings_class`, makes its networks in `_build` and computes
+    `loss`; it may choose its own `weights`.
 
     Args:
         mac: the host's multi-agent controller, a black box that gives utilities.
@@ -96,15 +144,16 @@ class Learner:
         self.settings = self.settings_class.from_config(vars(args), "configuration")
         self.host = _host_settings(args)
         self.weighting = find(self.settings.weighting)
-        self.mixer = self._build_mixer(args)
-        self._build(scheme)
-        followed = self._followed()
+        self.mixer = self.host.build_mixer(args)
+        scale_mixer(self.mixer, self.settings.mixer_init_scale)
+        self.networks = self._build(scheme)
+        followed = self.networks.followed
         self.target_networks = TargetNetworks(
-            self._target_update(),
+            self.networks.target_update or self.host.target_update,
             {name: (net, copy.deepcopy(net)) for name, net in followed.items()},
         )
-        self.params = [p for part in self._parts().values() for p in part]
-        self.optimiser = self._build_optimiser()
+        self.params = [p for part in self.networks.parts.values() for p in part]
+        self.optimiser = build_optimiser(self.networks.groups or self.params, self.host)
         self.reward_moments = RunningMoments()
         self.return_moments = RunningMoments()
         self.state_norm = StateNorm(flat_size(args.state_shape))
@@ -147,13 +196,11 @@ class Learner:
 
     def _update(self, batch: Any, t_env: int, episode_num: int, per_weight: Any) -> Any:
         before = Snapshot(self._changed_early())
-        data, values, weights, td_error, losses = self._backward(
-            batch, t_env, per_weight
-        )
+        data, loss, terms = self._backward(batch, t_env, per_weight)
         is_log_step = self._is_log_step(t_env)
-        stats = self._stats(data, values, weights, td_error) if is_log_step else {}
+        stats = self._stats(data, loss) if is_log_step else {}
         norm = self.optimiser.clip_grad_norm(self.host.grad_norm_clip)
-        terms = {"grad_norm": norm, **losses}
+        terms = {"grad_norm": norm, **terms}
         stats.update(terms)
         is_good = self.guard.judge(terms, t_env)
         is_read = is_log_step or is_read_at_once(is_good.device)
@@ -170,29 +217,36 @@ class Learner:
         if is_log_step:
             self.last_log_t = t_env
             self._log(stats, t_env)
-        return self.host.train_returns(td_error.detach(), data.mask)
+        return self.host.train_returns(td_error(data, loss), data.mask)
 
-    def _backward(self, batch: Any, t_env: int, per_weight: Any = None) -> Tuple:
-        """Losses and gradients of a batch, and what led to them."""
-        data = self._seen(Transitions.of(batch))
+    def _backward(
+        self, batch: Any, t_env: int, per_weight: Any = None
+    ) -> Tuple[Transitions, Loss, Dict[str, Tensor]]:
+        """A batch, its loss, what is logged of it; the gradients are in place."""
+        data = self._seen(Transitions.of(batch), per_weight)
         self.host.prepare_mac(self.mac, data.state.device)
-        values = self._values(batch, data, t_env)
-        weights = self._weights(data, values, t_env)
-        td_error = (values.q_tot - values.target) * data.mask
-        scale = self.host.loss_factor * _scale(data.mask, per_weight)
-        losses = self._losses(values, weights, data.mask, td_error, scale)
-
+        loss = self.loss(data, t_env)
+        total = sum(coefficient * term for coefficient, term in loss.terms.values())
         self.optimiser.zero_grad()
-        losses["loss"].backward()
-        return data, values, weights, td_error, losses
+        total.backward()
+        terms = {name: term for name, (_, term) in loss.terms.items()}
+        return data, loss, {"loss": total, **terms, **loss.more}
 
-    def _seen(self, data: Transitions) -> Transitions:
-        """The batch as mixers see it."""
+    def loss(self, data: Transitions, t_env: int) -> Loss:
+        """The loss of a batch, with all that led to it."""
+        raise NotImplementedError
+
+    def _seen(self, data: Transitions, per_weight: Any = None) -> Transitions:
+        """The batch as mixers and losses see it."""
         if not self._is_standardised():
             self.value_check.see(data.reward, data.mask)
         if self.settings.state_norm:
             self.state_norm.update(data.state[:, :-1], data.mask)
-        return data._replace(state=self.seen_by_mixers(data.state))
+        scale = self.host.loss_factor * data.scale
+        if per_weight is not None:
+            per_weight = torch.as_tensor(per_weight, dtype=scale.dtype)
+            scale = scale * per_weight.to(scale.device).reshape(-1, 1, 1)
+        return data._replace(state=self.seen_by_mixers(data.state), scale=scale)
 
     def seen_by_mixers(self, state: Tensor) -> Tensor:
         """Return the state [..., S] as mixers see it."""
@@ -202,8 +256,15 @@ class Learner:
         return self.host.standardise_rewards or self.host.standardise_returns
 
     @torch.no_grad()
-    def _weights(self, data: Transitions, values: Any, t_env: int) -> Tensor:
-        """w(s, u) of the actions taken [B, T, 1]."""
+    def weights(
+        self, data: Transitions, values: Any, t_env: int, **judges: Callable
+    ) -> Tensor:
+        """w(s, u) of the actions taken [B, T, 1].
+
+        Args:
+            values: with `q_tot`, `target`, `greedy`, `greedy_value`.
+            judges: what else a weighting may ask, as `WeightingInputs` names it.
+        """
         is_greedy = data.actions == values.greedy[:, :-1]
         x = WeightingInputs(
             q_tot=values.q_tot.detach(),
@@ -213,7 +274,7 @@ class Learner:
             alpha=self.settings.alpha_at(t_env),
             temperature=self.settings.weighting_temperature,
             t_env=t_env,
-            **self._judges(data, values),
+            **judges,
         )
         is_read = is_read_at_once(x.target.device) or self._is_log_step(t_env)
         return weigh(self.settings.weighting, self.weighting, x, data.mask, is_read)
@@ -222,7 +283,7 @@ class Learner:
         return t_env - self.last_log_t >= self.args.learner_log_interval
 
     def _greedy(
-        self, batch: Any, data: Transitions, q: Tensor, inputs: Tensor
+        self, data: Transitions, q: Tensor, inputs: Tensor
     ) -> Tuple[Tensor, Optional[Tensor]]:
         """û [B, T+1, A, 1], and target utilities [B, T+1, A, U] if there are any.
 
@@ -233,12 +294,14 @@ class Learner:
         target_mac, target_q = self.target_networks.mac, None
         if target_mac is not None:
             self.host.prepare_mac(target_mac, data.state.device)
-            target_q = self.unroll(target_mac, batch, inputs, data.slots)
+            target_q = self.unroll(target_mac, data.batch, inputs, data.slots)
         greedy_from = q if self.host.double_q else target_q
         return targets.greedy_actions(greedy_from, data.avail_actions), target_q
 
-    def _targets(self, data: Transitions, value: Tensor) -> Tensor:
-        """Targets y, with EPyMARL's running standardisation where the host has it.
+    def td_targets(self, data: Transitions, value: Tensor) -> Tensor:
+        """Targets y [B, T, 1] (Eq. 8) of v [B, T+1, 1].
+
+        With EPyMARL's running standardisation where the host has it.
 
         As there, padding counts among the rewards. It does not among the returns: what
         lies after an episode's end has no value here.
@@ -257,35 +320,24 @@ class Learner:
             target = self.return_moments.standardise(target)
         return target
 
-    # What a subclass may say otherwise
-
-    def _judges(self, data: Transitions, values: Any) -> Dict[str, Callable]:
-        """What this learner can tell a weighting besides the common inputs."""
-        return {}
-
     def _changed_early(self) -> List[Any]:
         """What changes before an update's losses are known, as `Snapshot` takes it."""
-        statistics = Statistics(self._nets().values())
+        statistics = Statistics(self.networks.nets.values())
         moments = [self.reward_moments, self.return_moments, self.state_norm]
-        return [*moments, statistics]
+        return [*moments, statistics, *self.networks.optimisers.values()]
 
-    def _build_mixer(self, args: Any) -> Any:
-        mixer = self.host.build_mixer(args)
-        scale_mixer(mixer, self.settings.mixer_init_scale)
-        return mixer
+    # What a subclass makes
 
-    def _target_update(self) -> TargetUpdate:
-        return self.host.target_update
-
-    def _build_optimiser(self) -> FlatOptimiser:
-        return build_optimiser(self.params, self.host)
+    def _build(self, scheme: Any) -> Networks:
+        """Make the networks."""
+        raise NotImplementedError
 
     def cuda(self) -> None:
         """Move all networks to the GPU."""
         # A cell's weights do not lie as cuDNN's own; to copy them costs little.
         warnings.filterwarnings("ignore", "RNN module weights are not part of single")
         self.mac.cuda()
-        for net in self._nets().values():
+        for net in self.networks.nets.values():
             net.cuda()
         self.target_networks.cuda()
 
@@ -344,32 +396,26 @@ class Learner:
                 return f"{found}: batch_size={episodes} fits"
         return f"{found}, and so does one: make the networks or the episodes smaller"
 
-    def _stats(
-        self, data: Transitions, values: Any, weights: Tensor, td_error: Tensor
-    ) -> Dict[str, Tensor]:
+    def _stats(self, data: Transitions, loss: Loss) -> Dict[str, Tensor]:
         """What is logged besides the losses: norms of the gradient, masked means."""
-        parts = {name: part for name, part in self._parts().items() if part}
+        parts = {name: part for name, part in self.networks.parts.items() if part}
         stats = {f"{name}_norm": grad_norm(part) for name, part in parts.items()}
         count = data.mask.sum().clamp(min=1)
-        for key, x in self._logged(data, values, weights, td_error).items():
+        means = {
+            "td_error_abs": td_error(data, loss).abs(),
+            "q_taken_mean": loss.values.q_tot,
+            "target_mean": loss.values.target,
+            "w_to_use": loss.weights,
+            **loss.logged(),
+        }
+        for key, x in means.items():
             stats[key] = (x.detach() * data.mask).sum() / count
         for key in DIVISIONS_BY_AGENTS:
             stats[key] = stats[key] / self.args.n_agents
         if not self._is_standardised():
-            size = (values.q_tot.detach().abs() * data.mask).sum() / count
+            size = (loss.values.q_tot.detach().abs() * data.mask).sum() / count
             self.value_check.judge(size.item())
         return stats
-
-    def _logged(
-        self, data: Transitions, values: Any, weights: Tensor, td_error: Tensor
-    ) -> Dict[str, Tensor]:
-        """What is logged as its mean over the real transitions, all [B, T, 1]."""
-        return {
-            "td_error_abs": td_error.abs(),
-            "q_taken_mean": values.q_tot,
-            "target_mean": values.target,
-            "w_to_use": weights,
-        }
 
     def _log(self, stats: Dict[str, Tensor], t_env: int) -> None:
         """Log python floats, read from the device at once."""
@@ -425,7 +471,8 @@ class Learner:
 
     def _modules(self) -> Dict[str, Any]:
         """Everything with a state dict but the MAC, by the stem of its file."""
-        modules: Dict[str, Any] = {**self._nets(), "learner_opt": self.optimiser}
+        modules = {**self.networks.nets, "learner_opt": self.optimiser}
+        modules.update(self.networks.optimisers)
         for name, net in self.target_networks.nets().items():
             modules[f"target_{name}"] = getattr(net, "agent", net)
         return modules
@@ -453,13 +500,9 @@ def parameters(*nets: nn.Module) -> List[nn.Parameter]:
     return [p for net in nets for p in net.parameters()]
 
 
-def _scale(mask: Tensor, per_weight: Any) -> Tensor:
-    """1 / Σ m, times each episode's importance weight of prioritised replay."""
-    scale = mask.sum().clamp(min=1).reciprocal()
-    if per_weight is None:
-        return scale
-    per_weight = torch.as_tensor(per_weight, dtype=mask.dtype)
-    return scale * per_weight.to(mask.device).reshape(-1, 1, 1)
+def td_error(data: Transitions, loss: Loss) -> Tensor:
+    """m (Q_tot − y) [B, T, 1], without gradient."""
+    return (loss.values.q_tot.detach() - loss.values.target) * data.mask
 
 
 def _host_settings(args: Any) -> HostSettings:

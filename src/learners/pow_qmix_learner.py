@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import central, targets
 from ..inputs import flat_size
 from ..modules.mixers.recogniser import Recogniser
 from ..optim import build_optimiser
 from ..settings import PowQMixSettings
-from .base import Transitions, parameters
+from .base import Loss, Networks, Transitions, parameters
 from .wqmix_learner import Values, WQMixLearner
 
 
@@ -28,8 +28,8 @@ class PowQMixLearner(WQMixLearner):
 
     settings_class = PowQMixSettings
 
-    def _build(self, scheme: Any) -> None:
-        super()._build(scheme)
+    def _build(self, scheme: Any) -> Networks:
+        networks = super()._build(scheme)
         args, settings = self.args, self.settings
         self.recogniser = Recogniser(
             args.n_agents,
@@ -43,11 +43,37 @@ class PowQMixLearner(WQMixLearner):
             parameters(self.recogniser), self.host
         )
 
-    def _values(self, batch: Any, data: Transitions, t_env: int) -> Values:
-        values = super()._values(batch, data, t_env)
-        self._fit_recogniser(data, values)
-        return values
+        return networks._replace(
+            nets={**networks.nets, "recogniser": self.recogniser},
+            optimisers={"recogniser_opt": self.recogniser_optimiser},
+        )
 
+    def loss(self, data: Transitions, t_env: int) -> Loss:
+        """Those of Weighted QMIX; the weights fit the recogniser first."""
+        loss = super().loss(data, t_env)
+
+        def logged() -> Dict[str, Tensor]:
+            with torch.no_grad():
+                q_r, _ = self.recogniser(*recogniser_inputs(data, loss.values))
+            error = (q_r - loss.values.target).square()
+            return {**loss.logged(), "recogniser_loss": error}
+
+        return loss._replace(
+            logged=logged, more={"recogniser_grad_norm": self._recogniser_norm}
+        )
+
+    @torch.no_grad()
+    def weights(
+        self, data: Transitions, values: Any, t_env: int, **judges: Callable
+    ) -> Tensor:
+        """w(s, u), 1 everywhere at first (`pow_warmup_steps`)."""
+        self._fit_recogniser(data, values)
+        if t_env < self.settings.pow_warmup_steps:
+            return torch.ones_like(values.target)
+        judges["is_potentially_optimal"] = lambda: self._is_recognised(data, values)
+        return super().weights(data, values, t_env, **judges)
+
+    @torch.enable_grad()
     def _fit_recogniser(self, data: Transitions, values: Values) -> None:
         """Minimise Σ m (Q_r − y)² / Σ m, `pow_updates` steps.
 
@@ -64,45 +90,10 @@ class PowQMixLearner(WQMixLearner):
             self.recogniser_optimiser.step()
         self._recogniser_norm = norm
 
-    def _weights(self, data: Transitions, values: Values, t_env: int) -> Tensor:
-        """w(s, u), 1 everywhere at first (`pow_warmup_steps`)."""
-        if t_env < self.settings.pow_warmup_steps:
-            return torch.ones_like(values.target)
-        return super()._weights(data, values, t_env)
-
-    def _judges(self, data: Transitions, values: Values) -> Dict[str, Callable]:
-        judges = super()._judges(data, values)
-        judges["is_potentially_optimal"] = lambda: self._is_recognised(data, values)
-        return judges
-
     def _is_recognised(self, data: Transitions, values: Values) -> Tensor:
         """Whether |A_r(s, u)| < `pow_threshold` [B, T, 1], bool."""
         _, advantage = self.recogniser(*recogniser_inputs(data, values))
         return advantage.abs() < self.settings.pow_threshold
-
-    def _losses(self, *given: Any) -> Dict[str, Tensor]:
-        return {
-            **super()._losses(*given),
-            "recogniser_grad_norm": self._recogniser_norm,
-        }
-
-    def _changed_early(self) -> List[Any]:
-        return [*super()._changed_early(), self.recogniser_optimiser]
-
-    def _logged(
-        self, data: Transitions, values: Values, weights: Tensor, td_error: Tensor
-    ) -> Dict[str, Tensor]:
-        logged = super()._logged(data, values, weights, td_error)
-        with torch.no_grad():
-            q_r, _ = self.recogniser(*recogniser_inputs(data, values))
-        logged["recogniser_loss"] = (q_r - values.target).square()
-        return logged
-
-    def _nets(self) -> Dict[str, nn.Module]:
-        return {**super()._nets(), "recogniser": self.recogniser}
-
-    def _modules(self) -> Dict[str, Any]:
-        return {**super()._modules(), "recogniser_opt": self.recogniser_optimiser}
 
 
 def recogniser_inputs(

@@ -8,7 +8,7 @@ unrestricted term. The agents act greedily in Q_mono.
 from __future__ import annotations
 
 import functools
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,8 @@ from .. import central
 from ..inputs import agent_inputs, flat_size
 from ..modules.mixers.projector import Projector
 from ..omegas import OMEGAS, Advantage, OmegaInputs
-from ..optim import FlatOptimiser, build_optimiser
 from ..settings import ProjQMixSettings, TargetUpdate
-from .base import Learner, Transitions, parameters
+from .base import Learner, Loss, Networks, Transitions, parameters
 
 
 class Values(NamedTuple):
@@ -32,7 +31,9 @@ class Values(NamedTuple):
     greedy: Tensor  # û, greedy in Q_mono [B, T+1, A, 1]
     greedy_value: Tensor  # Q_mono⁻ + ω Q_proj at û
     target: Tensor
-    value_error: Optional[Tensor]  # of V in an advantage-based ω
+
+
+LOGGED = ("q_mono", "q_proj", "q_tot", "omega")
 
 
 class ProjQMixLearner(Learner):
@@ -40,17 +41,18 @@ class ProjQMixLearner(Learner):
 
     settings_class = ProjQMixSettings
 
-    def _values(self, batch: Any, data: Transitions, t_env: int) -> Values:
-        """Q_tot and y = r + γ (1 − term) (Q_mono⁻ + ω Q_proj)(s′, û′).
+    def loss(self, data: Transitions, t_env: int) -> Loss:
+        """L = Σ m w (Q_tot − y)² / Σ m, and V's own where ω has a network for it.
+
+        Q_tot = Q_mono + ω Q_proj, y = r + γ (1 − term) (Q_mono⁻ + ω Q_proj)(s′, û′).
 
         Only the utilities and the mixer have targets; ω and Q_proj are the online
         ones, without gradient.
         """
-        inputs = agent_inputs(batch, self.args, data.slots)
-        q = self.unroll(self.mac, batch, inputs, data.slots)
+        inputs = agent_inputs(data.batch, self.args, data.slots)
+        q = self.unroll(self.mac, data.batch, inputs, data.slots)
         state, actions = data.state[:, :-1], data.actions
-        chosen = central.take(q[:, :-1], actions)
-        q_mono = data.steps.each(self.mixer, chosen, state)
+        q_mono = data.mix(self.mixer, central.take(q[:, :-1], actions))
         sampled = functools.lru_cache(maxsize=None)(
             functools.partial(self._sampled_value, q.detach(), data)
         )
@@ -60,29 +62,28 @@ class ProjQMixLearner(Learner):
         omega = self.omega(x)
         q_proj = self.projector(self._projector_inputs(state, actions), data.mask)
 
+        q_tot = q_mono + omega * q_proj
+
         with torch.no_grad():
-            greedy, mono = self._greedy_mono(batch, data, q.detach(), inputs)
+            greedy, mono = self._greedy_mono(data, q.detach(), inputs)
             after = OmegaInputs(data.state, mono, sampled, t_env, None)
             value = mono + self.omega(after) * self._projected(data.state, greedy)
-            target = self._targets(data, value)
-        return Values(
-            q_mono=q_mono,
-            q_proj=q_proj,
-            omega=omega,
-            q_tot=q_mono + omega * q_proj,
-            greedy=greedy,
-            greedy_value=value[:, :-1],
-            target=target,
-            value_error=(
-                self.omega.value_error(x) if isinstance(self.omega, Advantage) else None
-            ),
-        )
+            y = self.td_targets(data, value)
+            values = Values(q_mono, q_proj, omega, q_tot, greedy, value[:, :-1], y)
+            w = self.weights(data, values, t_env)
+        terms = {"qmix_loss": (1.0, data.mean(w * (q_tot - y).square()))}
+        if isinstance(self.omega, Advantage):
+            error = self.omega.value_error(x)
+            if error is not None:
+                terms["omega_value_loss"] = (1.0, data.mean(error.square()))
+        logged = {key: getattr(values, key) for key in LOGGED}
+        return Loss(terms, values, w, lambda: logged)
 
     def _greedy_mono(
-        self, batch: Any, data: Transitions, q: Tensor, inputs: Tensor
+        self, data: Transitions, q: Tensor, inputs: Tensor
     ) -> Tuple[Tensor, Tensor]:
         """û [B, T+1, A, 1] and Q_mono⁻(s, û) [B, T+1, 1]."""
-        greedy, target_q = self._greedy(batch, data, q, inputs)
+        greedy, target_q = self._greedy(data, q, inputs)
         target_mixer = self.target_networks["mixer"]
         best = central.take(target_q, greedy)
         return greedy, data.slots.each(target_mixer, best, data.state)
@@ -116,34 +117,9 @@ class ProjQMixLearner(Learner):
         values = [self.mixer(central.take(q, u), data.state) for u in joint]
         return torch.stack(values).mean(0)
 
-    def _losses(
-        self,
-        values: Values,
-        weights: Tensor,
-        mask: Tensor,
-        td_error: Tensor,
-        scale: Tensor,
-    ) -> Dict[str, Tensor]:
-        """L = Σ m w (Q_tot − y)² / Σ m, and V's own where ω has a network for it."""
-        qmix_loss = (scale * weights * td_error.square()).sum()
-        losses = {"loss": qmix_loss, "qmix_loss": qmix_loss}
-        if values.value_error is not None:
-            value_loss = (scale * mask * values.value_error.square()).sum()
-            losses["loss"] = losses["loss"] + value_loss
-            losses["omega_value_loss"] = value_loss
-        return losses
-
-    def _logged(
-        self, data: Transitions, values: Values, weights: Tensor, td_error: Tensor
-    ) -> Dict[str, Tensor]:
-        logged = super()._logged(data, values, weights, td_error)
-        for key in ("q_mono", "q_proj", "q_tot", "omega"):
-            logged[key] = getattr(values, key)
-        return logged
-
     # Construction
 
-    def _build(self, scheme: Any) -> None:
+    def _build(self, scheme: Any) -> Networks:
         settings, state_dim = self.settings, flat_size(self.args.state_shape)
         self.omega = OMEGAS[settings.omega](state_dim, settings)
         joint = self.args.n_agents * self.args.n_actions
@@ -154,34 +130,25 @@ class ProjQMixLearner(Learner):
             settings.projector_clamp,
             settings.projector_batch_norm,
         )
+        nets = {"mixer": self.mixer, "projector": self.projector, "omega": self.omega}
+        parts = {"agent": list(self.mac.parameters())}
+        parts.update((name, parameters(net)) for name, net in nets.items())
+        return Networks(
+            nets,
+            {name: part for name, part in parts.items() if part},
+            followed={"mac": self.mac, "mixer": self.mixer},
+            groups=self._groups(parts),
+            target_update=TargetUpdate("soft", settings.target_tau),
+        )
 
-    def _build_optimiser(self) -> FlatOptimiser:
-        parts, settings = self._parts(), self.settings
-        own = {"lr": settings.projector_lr}
-        decay = settings.projector_l2
+    def _groups(self, parts: Dict[str, List[nn.Parameter]]) -> List[Dict[str, Any]]:
+        """The optimiser's: Q_proj and ω have a rate, Q_proj a decay of their own."""
+        own = {"lr": self.settings.projector_lr}
+        decay = self.settings.projector_l2
         groups = [
-            {"params": parts["agent"] + parts.get("mixer", [])},
+            {"params": parts["agent"] + parts["mixer"]},
             {"params": parts["projector"], "weight_decay": decay, **own},
         ]
-        if "omega" in parts:
+        if parts["omega"]:
             groups.append({"params": parts["omega"], **own})
-        return build_optimiser(groups, self.host)
-
-    def _target_update(self) -> TargetUpdate:
-        return TargetUpdate("soft", self.settings.target_tau)
-
-    def _nets(self) -> Dict[str, nn.Module]:
-        return {
-            "mixer": self.mixer,
-            "projector": self.projector,
-            "omega": self.omega,
-        }
-
-    def _followed(self) -> Dict[str, Any]:
-        """Online networks that have a target network."""
-        return {"mac": self.mac, "mixer": self.mixer}
-
-    def _parts(self) -> Dict[str, List[nn.Parameter]]:
-        parts = {"agent": list(self.mac.parameters())}
-        parts.update((name, parameters(net)) for name, net in self._nets().items())
-        return {name: part for name, part in parts.items() if part}
+        return groups

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,7 @@ from ..errors import ConfigError
 from ..inputs import agent_inputs
 from ..modules.mixers.free import FreeMixer
 from ..settings import WQMixSettings
-from ..slots import Slots
-from .base import Learner, Transitions, parameters
+from .base import Learner, Loss, Networks, Transitions, parameters
 
 
 class Inputs(NamedTuple):
@@ -37,7 +36,6 @@ class Values(NamedTuple):
     greedy: Tensor  # û [B, T+1, A, 1]
     greedy_value: Tensor  # v = Q̂*⁻(s, û) [B, T, 1]
     target: Tensor  # y [B, T, 1]
-    falls: Optional[Tensor]  # Σ_i max(0, −∂Q_tot/∂Q_i)^p [B, T, 1]
 
 
 class WQMixLearner(Learner):
@@ -45,55 +43,75 @@ class WQMixLearner(Learner):
 
     settings_class = WQMixSettings
 
-    def _values(self, batch: Any, data: Transitions, t_env: int) -> Values:
-        """Q_tot, Q̂*, û and the targets y (Eq. 8)."""
-        inputs = self._inputs(batch, data.slots)
-        q, q_star_i = self._unroll(batch, data.slots, inputs)
-        state, mix = data.state[:, :-1], data.steps.each
+    def loss(self, data: Transitions, t_env: int) -> Loss:
+        """The two losses of Weighted QMIX, in the paper's order.
+
+        Targets y: Eq. 8; weights w: Eqs. 12 and 13; losses: Eqs. 10 and 11.
+        """
+        inputs = self._inputs(data)
+        # Q_i(τ, ·) of the utilities, and of Q̂*'s own agents (None: there is no Q̂*)
+        q, q_star_i = self._unroll(data, inputs)
+        # Q_tot(s, u) and Q̂*(s, u) of the actions taken
         q_taken = central.take(q[:, :-1], data.actions)
-        q_tot = mix(self.mixer, q_taken, state)
-        falls = self._falls(q_tot, q_taken)
+        q_tot = data.mix(self.mixer, q_taken)
         q_star = None
         if q_star_i is not None:
             chosen = central.take(q_star_i[:, :-1], data.actions)
-            q_star = mix(self.central_mixer, chosen, state)
+            q_star = data.mix(self.central_mixer, chosen)
         with torch.no_grad():
-            greedy, value, bootstrap = self._greedy_value(
-                batch, data, q.detach(), inputs
-            )
-            target = self._targets(data, bootstrap)
-        at_greedy = value[:, :-1]
-        return Values(q, q_tot, q_star_i, q_star, greedy, at_greedy, target, falls)
+            # û = argmax Q_i(τ, ·), and Q̂*⁻(s, û)
+            greedy, value, bootstrap = self._greedy_value(data, q.detach(), inputs)
+            # y = r + γ Q̂*⁻(s′, û′)
+            y = self.td_targets(data, bootstrap)
+            values = Values(q, q_tot, q_star_i, q_star, greedy, value[:, :-1], y)
+            # w = 1 where y > Q̂*⁻(s, û) or u = û (CW), where Q_tot < y (OW); else α
+            w = self.weights(data, values, t_env)
+        settings = self.settings
+        # Σ m w (Q_tot − y)² / Σ m, and Σ m (Q̂* − y)² / Σ m
+        terms = {"qmix_loss": (settings.qmix_loss, data.mean(w * (q_tot - y).square()))}
+        if q_star is not None:
+            central_loss = data.mean((q_star - y).square())
+            terms["central_loss"] = (settings.central_loss, central_loss)
+        if settings.monotonicity_loss > 0:
+            falls = data.mean(self._falls(q_tot, q_taken))
+            terms["monotonicity_loss"] = (settings.monotonicity_loss, falls)
+        return Loss(terms, values, w, lambda: self._logged(data, values, w))
 
-    def _falls(self, q_tot: Tensor, q_taken: Tensor) -> Optional[Tensor]:
-        """Σ_i max(0, −∂Q_tot/∂Q_i)^p [B, T, 1], differentiable; None if not asked for.
+    def weights(
+        self, data: Transitions, values: Any, t_env: int, **judges: Callable
+    ) -> Tensor:
+        """w(s, u) of the actions taken [B, T, 1]."""
+        judges["is_optimal_joint"] = lambda: self._is_optimal_joint(data, values)
+        return super().weights(data, values, t_env, **judges)
+
+    def _falls(self, q_tot: Tensor, q_taken: Tensor) -> Tensor:
+        """Σ_i max(0, −∂Q_tot/∂Q_i)^p [B, T, 1], differentiable.
 
         What R-QMIX (O'Brien and Xu 2026) penalises instead of forbidding it.
         """
-        if self.settings.monotonicity_loss == 0:
-            return None
         (slopes,) = torch.autograd.grad(q_tot.sum(), q_taken, create_graph=True)
         falls = (-slopes).clamp(min=0) ** self.settings.monotonicity_power
         return falls.sum(-1, keepdim=True)
 
     def _unroll(
-        self, batch: Any, slots: Slots, inputs: Inputs
+        self, data: Transitions, inputs: Inputs
     ) -> Tuple[Tensor, Optional[Tensor]]:
         """Q_i(τ, ·) [B, T+1, A, U] and the per-agent part of Q̂*, if there is one."""
-        net, utility = self.central_agent, inputs.utility
+        net, utility, slots = self.central_agent, inputs.utility, data.slots
         if net is not None and inputs.central is utility:
-            return self.unroll.beside(self.mac, batch, utility, slots, net)
-        q = self.unroll(self.mac, batch, utility, slots)
+            return self.unroll.beside(self.mac, data.batch, utility, slots, net)
+        q = self.unroll(self.mac, data.batch, utility, slots)
         return q, None if net is None else slots.unpack(net(inputs.central, slots))
 
-    def _inputs(self, batch: Any, slots: Slots) -> Inputs:
-        utility = agent_inputs(batch, self.args, slots)
+    def _inputs(self, data: Transitions) -> Inputs:
+        utility = agent_inputs(data.batch, self.args, data.slots)
         if self.settings.central_inputs == "obs":
             return Inputs(utility, utility)
-        return Inputs(utility, agent_inputs(batch, self.args, slots, "state"))
+        of_state = agent_inputs(data.batch, self.args, data.slots, "state")
+        return Inputs(utility, of_state)
 
     def _greedy_value(
-        self, batch: Any, data: Transitions, q: Tensor, inputs: Inputs
+        self, data: Transitions, q: Tensor, inputs: Inputs
     ) -> Tuple[Tensor, Tensor, Tensor]:
         """û [B, T+1, A, 1], v = Q̂*⁻(s, û) and what targets use of it, [B, T+1, 1].
 
@@ -102,7 +120,7 @@ class WQMixLearner(Learner):
         there is no Q̂* (`central_loss: 0`), the target Q_tot takes its place.
         """
         nets, slots = self.target_networks, data.slots
-        greedy, per_agent = self._greedy(batch, data, q, inputs.utility)
+        greedy, per_agent = self._greedy(data, q, inputs.utility)
         mixer = nets.get("mixer")
         if mixer is None:
             per_agent = slots.unpack(nets["central_agent"](inputs.central, slots))
@@ -116,36 +134,6 @@ class WQMixLearner(Learner):
         at_taken = slots.each(mixer, central.take(per_agent, actions), data.state)
         return greedy, value, at_taken
 
-    def _losses(
-        self,
-        values: Values,
-        weights: Tensor,
-        mask: Tensor,
-        td_error: Tensor,
-        scale: Tensor,
-    ) -> Dict[str, Tensor]:
-        """The two losses (Eqs. 10 and 11) and their sum.
-
-        L = qmix_loss · Σ m w (Q_tot − y)² / Σ m + central_loss · Σ m (Q̂* − y)² / Σ m,
-        each episode scaled by its importance weight of prioritised replay.
-        """
-        qmix_loss = (scale * weights * td_error.square()).sum()
-        losses = {"loss": self.settings.qmix_loss * qmix_loss, "qmix_loss": qmix_loss}
-        if values.q_star is not None:
-            central_error = (values.q_star - values.target) * mask
-            central_loss = (scale * central_error.square()).sum()
-            losses["loss"] = losses["loss"] + self.settings.central_loss * central_loss
-            losses["central_loss"] = central_loss
-        if values.falls is not None:
-            falls = (scale * mask * values.falls).sum()
-            coefficient = self.settings.monotonicity_loss
-            losses["loss"] = losses["loss"] + coefficient * falls
-            losses["monotonicity_loss"] = falls
-        return losses
-
-    def _judges(self, data: Transitions, values: Values) -> Dict[str, Callable]:
-        return {"is_optimal_joint": lambda: self._is_optimal_joint(data, values)}
-
     def _is_optimal_joint(self, data: Transitions, values: Values) -> Tensor:
         return central.is_optimal_joint(
             self.central_mixer,
@@ -156,11 +144,9 @@ class WQMixLearner(Learner):
         )
 
     def _logged(
-        self, data: Transitions, values: Values, weights: Tensor, td_error: Tensor
+        self, data: Transitions, values: Values, weights: Tensor
     ) -> Dict[str, Tensor]:
-        logged = super()._logged(data, values, weights, td_error)
-        if values.q_star is not None:
-            logged["q_star_mean"] = values.q_star
+        logged = {} if values.q_star is None else {"q_star_mean": values.q_star}
         if self.settings.diagnostics:
             nets = diagnostics.Mixers(self.mixer, self.central_mixer)
             limit = self.settings.diagnostics_joint_actions
@@ -169,51 +155,31 @@ class WQMixLearner(Learner):
 
     # Construction
 
-    def _build_mixer(self, args: Any) -> Any:
-        mixer = super()._build_mixer(args)
-        return FreeMixer(mixer) if self.settings.mixing == "free" else mixer
-
-    def _build(self, scheme: Any) -> None:
+    def _build(self, scheme: Any) -> Networks:
         """Build Q̂*; with `central_loss: 0` there is none."""
-        settings = self.settings
+        settings, args = self.settings, self.args
+        if settings.mixing == "free":
+            self.mixer = FreeMixer(self.mixer)
         if settings.weighting == "ideal":
             limit = settings.ideal_max_joint_actions
-            central.check_enumerable(self.args.n_actions, self.args.n_agents, limit)
+            central.check_enumerable(args.n_actions, args.n_agents, limit)
         self.central_agent: Optional[nn.Module] = None
         self.central_mixer: Optional[nn.Module] = None
-        if settings.central_loss > 0:
-            self.central_agent = central.build_central_agent(
-                scheme, self.args, settings
-            )
-            self.central_mixer = central.build_central_mixer(self.args, settings)
-        elif settings.weighting == "ideal":
-            raise ConfigError("weighting='ideal' needs Q̂*: set central_loss > 0")
-
-    def _nets(self) -> Dict[str, nn.Module]:
-        nets = {"mixer": self.mixer}
-        if self.central_agent is not None:
-            nets["central_agent"] = self.central_agent
-            nets["central_mixer"] = self.central_mixer
-        return nets
-
-    def _followed(self) -> Dict[str, Any]:
-        """Online networks that have a target network."""
-        online: Dict[str, Any] = {}
-        if self.central_agent is None or not self.host.double_q:
-            online["mac"] = self.mac
-        if self.central_agent is None:
-            online["mixer"] = self.mixer
-        else:
-            online["central_agent"] = self.central_agent
-            online["central_mixer"] = self.central_mixer
-        return online
-
-    def _parts(self) -> Dict[str, List[nn.Parameter]]:
-        """Parameters by part, in the order of the published learner's optimiser."""
         parts = {"agent": list(self.mac.parameters()), "mixer": parameters(self.mixer)}
-        if self.central_agent is not None:
-            parts["central"] = parameters(self.central_agent, self.central_mixer)
-        return parts
+        if settings.central_loss == 0:
+            if settings.weighting == "ideal":
+                raise ConfigError("weighting='ideal' needs Q̂*: set central_loss > 0")
+            followed = {"mac": self.mac, "mixer": self.mixer}
+            return Networks({"mixer": self.mixer}, parts, followed)
+        self.central_agent = central.build_central_agent(scheme, args, settings)
+        self.central_mixer = central.build_central_mixer(args, settings)
+        nets = {
+            "central_agent": self.central_agent,
+            "central_mixer": self.central_mixer,
+        }
+        parts["central"] = parameters(self.central_agent, self.central_mixer)
+        followed = nets if self.host.double_q else {"mac": self.mac, **nets}
+        return Networks({"mixer": self.mixer, **nets}, parts, followed)
 
     @property
     def target_central_agent(self) -> Optional[nn.Module]:

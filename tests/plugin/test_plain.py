@@ -129,6 +129,6 @@ def test_another_setting_is_seen() -> None:
 @pytest.mark.parametrize("name", ["plain_qmix", "plain_vdn"])
 def test_no_q_star_is_built(name: str) -> None:
     _, ours = both(name)
-    assert set(ours._nets()) == {"mixer"}
+    assert set(ours.networks.nets) == {"mixer"}
     assert set(ours.target_networks.nets()) == {"mac", "mixer"}
     assert ours.central_agent is None and ours.central_mixer is None

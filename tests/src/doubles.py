@@ -195,7 +195,7 @@ def make_learner(seed: int = 0, learner: str = "wqmix_learner", **changes):
     torch.manual_seed(seed)
     scheme = {"obs": {"vshape": args.obs_shape}, "state": {"vshape": args.state_shape}}
     built = LEARNERS[learner](Mac(args, args.dtype), scheme, Log(), args)
-    for module in built._nets().values():
+    for module in built.networks.nets.values():
         module.to(args.dtype)
     for target in built.target_networks.nets().values():
         getattr(target, "agent", target).to(args.dtype)

@@ -30,19 +30,26 @@ def test_an_update_needs_no_other_device(case, unroll, monkeypatch):
         settings["projector_batch_norm"] = False
     learner = make_learner(**settings)
     learner.last_log_t = 0
+    before = everything(learner)
     learner.cuda()
     # `to` replaces parameters there, where `cuda` keeps them.
-    learner.params = [p for part in learner._parts().values() for p in part]
-    learner.optimiser = learner._build_optimiser()
+    now = dict(zip(before, everything(learner)))
+    learner.params = [now[p] for p in learner.params]
+    learner.optimiser = build_optimiser(learner.params, learner.host)
     if case == "pow":
         own = parameters(learner.recogniser)
         learner.recogniser_optimiser = build_optimiser(own, learner.host)
+        learner.networks.optimisers["recogniser_opt"] = learner.recogniser_optimiser
     if unroll == "auto":
         learner.unroll._is_fast = True  # found out by comparing numbers
     for step in range(2):
         batch = {key: x.to("meta") for key, x in make_batch(step).data.items()}
         learner.train(Batch(batch), step, step)
     assert {p.device.type for p in learner.params} == {"meta"}
+
+
+def everything(learner):
+    return [*learner.mac.parameters(), *parameters(*learner.networks.nets.values())]
 
 
 def test_what_an_update_left_alone_may_lie_on_another_device():

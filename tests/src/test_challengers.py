@@ -74,7 +74,8 @@ def test_the_penalty_equals_finite_differences(power, most):
         **PLAIN, mixing="free", monotonicity_loss=0.7, monotonicity_power=power
     )
     batch = make_batch()
-    data, values, _, _, losses = learner._backward(batch, 0)
+    data, loss, losses = learner._backward(batch, 0)
+    values = loss.values
     chosen = values.q[:, :-1].gather(3, data.actions).squeeze(3).detach()
     state, h, expected = data.state[:, :-1], 1e-6, 0.0
     for i in range(SIZES["n_agents"]):
@@ -107,7 +108,8 @@ def test_sarsa_targets(central_loss, td_lambda, most):
     changes = dict(td_lambda=td_lambda, central_loss=central_loss, weighting="uniform")
     learner = make_learner(bootstrap="taken", build_mixer=qmixer, **changes)
     batch = make_batch()
-    data, values, *_ = learner._backward(batch, 0)
+    data, loss, _ = learner._backward(batch, 0)
+    values = loss.values
     nets = learner.target_networks
     mixer = nets.get("mixer") or nets["central_mixer"]
     from wqmix.inputs import agent_inputs
