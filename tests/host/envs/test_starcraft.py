@@ -108,14 +108,76 @@ def test_smacv2_s_task_is_its_published_one():
 @pytest.mark.parametrize("name, package", [("sc2", "smac"), ("sc2v2", "smacv2")])
 def test_absent_it_names_the_right_package(monkeypatch, name, package):
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"{package}.env", raising=False)
     with pytest.raises(HostError, match=f"GitHub, oxwhirl/{package}") as error:
         envs.REGISTRY[name](map_name="3m")
     assert "\n" not in str(error.value)
 
 
+class OfSMAC(Skirmish):
+    """Knows two maps, and needs a game."""
+
+    __module__ = "smac.env"
+    problem = FileNotFoundError(2, "No such file or directory", "/nowhere/Versions")
+
+    def __init__(self, map_name, **settings):
+        super().__init__(map_name, n_agents={"3m": 3, "3s5z": 8}[map_name], **settings)
+
+    def _launch(self):
+        raise self.problem
+
+    def reset(self):
+        self._launch()
+
+
+@pytest.fixture
+def smac(starcraft, monkeypatch):
+    monkeypatch.setattr(sys.modules["smac.env"], "StarCraft2Env", OfSMAC)
+    maps = types.ModuleType("smac.env.starcraft2.maps")
+    registry = {"3m": {}, "3s5z": {}}
+    maps.smac_maps = types.SimpleNamespace(get_smac_map_registry=lambda: registry)
+    for name, module in (("smac.env.starcraft2", maps), (maps.__name__, maps)):
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_an_unknown_map_names_the_nearest(smac):
+    with pytest.raises(HostError) as error:
+        envs.REGISTRY["sc2"](map_name="3s5zz", seed=1)
+    assert str(error.value) == (
+        "map_name='3s5zz' is none of smac's maps (did you mean '3s5z'?): 3m, 3s5z"
+    )
+
+
+def test_an_absent_game_says_where_it_was_looked_for(smac, monkeypatch):
+    monkeypatch.setenv("SC2PATH", "/nowhere")
+    env = envs.REGISTRY["sc2"](map_name="3m", seed=1)
+    with pytest.raises(HostError) as error:
+        env.reset()
+    assert "\n" not in str(error.value)
+    for part in ("does not start (FileNotFoundError", "/nowhere", "SC2PATH", "Maps/"):
+        assert part in str(error.value)
+
+
+def test_a_protobuf_that_is_too_new_names_the_remedy(monkeypatch, tmp_path):
+    """What the real one does when smac imports the game's protocol."""
+    (tmp_path / "smac").mkdir()
+    (tmp_path / "smac" / "__init__.py").touch()
+    raising = "raise TypeError('Descriptors cannot be created directly.\\nIf this …')"
+    (tmp_path / "smac" / "env.py").write_text(raising, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("smac", "smac.env"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(HostError, match='pip install "protobuf<3.21"') as error:
+        envs.REGISTRY["sc2"](map_name="3m")
+    assert "\n" not in str(error.value)
+    for name in ("smac", "smac.env"):
+        sys.modules.pop(name, None)
+
+
 @pytest.mark.parametrize("found", ["smac", "smac.env"])
 def test_the_other_smac_is_not_starcraft(monkeypatch, found):
     monkeypatch.setitem(sys.modules, "smac", types.ModuleType("smac"))
+    monkeypatch.delitem(sys.modules, "smac.env", raising=False)
     if found == "smac.env":
         monkeypatch.setitem(sys.modules, found, types.ModuleType(found))
     with pytest.raises(HostError, match="PyPI is another package"):
