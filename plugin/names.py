@@ -11,20 +11,29 @@ from typing import Any, List
 
 from .hosts import HostAdapter
 from .hosts.base import read_text
+from .imports import after_import
 from .notes import note
+
+RUN_FILES = ("run.py", "run/*.py")
 
 # `unique_token = "{}__{}".format(args.name, datetime.datetime.now().strftime(…))`
 _BY_THE_SECOND = re.compile(r"^[ \t]*unique_token\s*=.*strftime\(", re.MULTILINE)
 
 
-def by_the_second(root: Path, patterns: Any) -> List[str]:
+def by_the_second(root: Path) -> List[str]:
     """Return the modules of a host that name a run by the second that it began in."""
-    found = [path for pattern in patterns for path in sorted(root.glob(pattern))]
+    found = [path for pattern in RUN_FILES for path in sorted(root.glob(pattern))]
     return [
         ".".join(path.relative_to(root).with_suffix("").parts)
         for path in found
         if _BY_THE_SECOND.search(read_text(path))
     ]
+
+
+def mark(host: HostAdapter, modules: List[str]) -> None:
+    """Add a mark to the runs' names that these modules of a host make."""
+    for name in modules:
+        after_import(host.module(name), add_a_mark)
 
 
 def add_a_mark(module: ModuleType) -> None:

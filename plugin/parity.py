@@ -219,9 +219,7 @@ class Probe:
         logger = Logger()
         values = {**vars(self.args), **read_yaml(OUR_CONFIGS / "cw_qmix.yaml"), **PLAIN}
         args = SimpleNamespace(**values, wqmix_host=settings)
-        learner = WQMixLearner(
-            copy.deepcopy(self.mac), self.scheme, logger, args
-        )
+        learner = WQMixLearner(copy.deepcopy(self.mac), self.scheme, logger, args)
         learner.mixer.load_state_dict(self.mixer.state_dict())
         learner.target_networks.copy_all()
         return self._updated(learner, learner.mac, learner.mixer, logger, updates)

@@ -7,7 +7,7 @@ from typing import Any, List
 
 # Each imported when it is asked for.
 FUNCTIONS = {"get_runner": ".plugin.session", "load_policy": ".host.policy"}
-MODULES = ("host", "plugin", "weighting")
+MODULES = ("host", "plugin", "weightings")
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,9 @@ from typing import Any, Callable, Optional
 import torch
 from torch import Tensor, nn
 
+from .registry import OMEGAS
+
+__all__ = ["OMEGAS", "Advantage", "OmegaInputs"]
 EPS = 1e-6
 MOMENTUM = 0.01  # of the running mean of |A|
 
@@ -36,6 +39,7 @@ class OmegaInputs:
     mask: Optional[Tensor]
 
 
+@OMEGAS.register("constant")
 class Constant(nn.Module):
     """ω = `omega_max`."""
 
@@ -48,6 +52,7 @@ class Constant(nn.Module):
         return torch.full_like(x.q_mono, self.omega)
 
 
+@OMEGAS.register("annealed")
 class Annealed(nn.Module):
     """ω = `omega_max` (1 − exp(−t / `omega_anneal_steps`)), from 0 at the start."""
 
@@ -61,6 +66,7 @@ class Annealed(nn.Module):
         return torch.full_like(x.q_mono, omega)
 
 
+@OMEGAS.register("learned")
 class Learned(nn.Module):
     """ω = σ(net(s)) in (0, 1), learnt from the same loss."""
 
@@ -73,6 +79,7 @@ class Learned(nn.Module):
         return torch.sigmoid(self.net(x.state))
 
 
+@OMEGAS.register("advantage")
 class Advantage(nn.Module):
     """ω = |A| / (running mean of |A| + ε), A = Q_mono(s, u) − V(s).
 
@@ -102,14 +109,6 @@ class Advantage(nn.Module):
     def value_error(self, x: OmegaInputs) -> Optional[Tensor]:
         """V(s) − Q_mono(s, u) [B, T, 1], to be made small; None where V is sampled."""
         return None if self.value is None else self.value(x.state) - x.q_mono
-
-
-OMEGAS = {
-    "constant": Constant,
-    "annealed": Annealed,
-    "learned": Learned,
-    "advantage": Advantage,
-}
 
 
 def _two_layers(inputs: int, width: int) -> nn.Sequential:

@@ -2,7 +2,7 @@
 
 Each takes `WeightingInputs` and returns weights [B, T, 1] in [0, 1]. To add one::
 
-    from wqmix.weighting import register, full_or_alpha
+    from wqmix.weightings import register, full_or_alpha
 
     @register("mine")
     def mine(x):

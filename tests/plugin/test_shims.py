@@ -13,6 +13,7 @@ import yaml
 from wqmix.plugin import shims, tensorboard
 from wqmix.plugin.detect import Target, detect
 from wqmix.plugin.hosts import HOSTS
+from wqmix.plugin.shims import leaving, pyyaml, stand_ins
 
 from .fakes import MAIN, RUN, launch, make_host, python
 
@@ -34,7 +35,7 @@ def test_a_host_that_needs_none_gets_none(tmp_path: Path) -> None:
 
 def test_an_old_host_gets_what_this_python_lacks(tmp_path: Path) -> None:
     expected = [] if hasattr(collections, "Mapping") else ["Mapping"]
-    expected += [] if shims.yaml_has_default_loader() else ["yaml"]
+    expected += [] if pyyaml.yaml_has_default_loader() else ["yaml"]
     assert names(make_host(tmp_path, {"main.py": OLD_MAIN})) == [*expected, "exit"]
 
 
@@ -44,7 +45,7 @@ def test_an_old_host_runs_and_the_log_says_why(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     said = [line for line in ended.stderr.splitlines() if "shim" in line]
     assert len(said) == len(set(said)) == len(names(tmp_path / "src"))
-    if not shims.yaml_has_default_loader():
+    if not pyyaml.yaml_has_default_loader():
         bare = launch(tmp_path, "--no-shims", "src/main.py", *OWN)
         assert bare.returncode == 1 and "shim" not in bare.stderr
         assert "Loader" in bare.stderr
@@ -54,7 +55,7 @@ def test_yaml_load_reads_safely_and_loaders_still_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(yaml, "load", yaml.load)
-    shims.give_yaml_a_default_loader()
+    pyyaml.give_yaml_a_default_loader()
     assert yaml.load(io.StringIO("a: 1")) == {"a": 1}
     assert yaml.load("a: 1", Loader=yaml.BaseLoader) == {"a": "1"}
     with pytest.raises(yaml.YAMLError):
@@ -63,7 +64,7 @@ def test_yaml_load_reads_safely_and_loaders_still_count(
 
 def test_a_commented_exit_is_none(tmp_path: Path) -> None:
     run = RUN.replace("EXIT", "pass  # os._exit(0)\n    # os._exit(0)")
-    assert not shims.ends_by_exit(make_host(tmp_path, {"run.py": run}))
+    assert not leaving.ends_by_exit(make_host(tmp_path, {"run.py": run}))
 
 
 def test_forked_workers_still_end_by_os_exit(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_pypis_smac_is_not_taken_for_starcrafts(tmp_path: Path) -> None:
 
 
 def test_only_the_hosts_own_imports_get_a_stand_in(tmp_path: Path) -> None:
-    finder = shims.StandIns(HOSTS["pymarl"], tmp_path)
+    finder = stand_ins.StandIns(HOSTS["pymarl"], tmp_path)
     assert finder.find_spec("smac") is None
 
 

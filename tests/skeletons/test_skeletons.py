@@ -18,6 +18,7 @@ import pytest
 
 from wqmix.plugin import detect, shims
 from wqmix.plugin.hosts import HOSTS
+from wqmix.plugin.shims import pyyaml
 
 from .forks import FORKS
 from .hosts import SKELETONS, first
@@ -183,7 +184,7 @@ def test_each_gets_the_shims_that_it_needs(name: str, tmp_path: Path) -> None:
     not_here = set()
     if sys.version_info < (3, 10):
         not_here.add("Mapping")
-    if shims.yaml_has_default_loader():
+    if pyyaml.yaml_has_default_loader():
         not_here.add("yaml")
     expected = SHIMS[name] - not_here
     assert {each for each in found if "smac_v" not in each} == expected

@@ -85,7 +85,7 @@ def test_a_loss_that_is_not_finite_is_not_the_weightings(mine):
 # By its file --------------------------------------------------------------------------
 
 FILE = """
-from wqmix.weighting import full_or_alpha, register
+from wqmix.weightings import full_or_alpha, register
 
 VALUE = 1
 

@@ -10,9 +10,10 @@ import yaml
 
 import wqmix.config
 from wqmix.errors import ConfigError
+from wqmix.modules.mixers import CENTRAL_MIXERS
 from wqmix.settings import WQMixSettings
 
-from .doubles import OURS, make_args
+from .doubles import OURS, make_args, make_learner
 
 CONFIG = Path(wqmix.config.__file__).parent / "algs"
 
@@ -85,3 +86,18 @@ def test_the_yaml_lists_every_key_and_the_papers_values():
 def test_host_settings_are_checked(change, message):
     with pytest.raises(ConfigError, match="test host: " + message):
         make_args(**change)
+
+
+def test_a_mixer_of_ones_own():
+    """A class under a name of its own is what that name selects."""
+
+    class Mine(CENTRAL_MIXERS["ff"]):
+        """A line for `wqmix list`."""
+
+    try:
+        CENTRAL_MIXERS.register("mine")(Mine)
+        assert type(make_learner(central_mixer="mine").central_mixer) is Mine
+        with pytest.raises(ConfigError, match="central_mixer 'mine' is registered"):
+            CENTRAL_MIXERS.register("mine")(Mine)
+    finally:
+        CENTRAL_MIXERS.pop("mine")

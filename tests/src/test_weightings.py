@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import sys
 
 import numpy as np
 import pytest
 import torch
 
-import wqmix
 from wqmix import central, targets, weightings
 from wqmix.errors import ConfigError
 from wqmix.weightings import WeightingInputs
@@ -99,11 +97,6 @@ def test_registering_one_of_ones_own(monkeypatch):
     assert torch.equal(weightings.WEIGHTINGS["mine"](inputs()), expected)
     with pytest.raises(ConfigError, match="registered already"):
         weightings.register("mine")(mine)
-
-
-def test_the_spelling_for_users():
-    assert wqmix.weighting.register is weightings.register
-    assert importlib.import_module("wqmix.weighting") is wqmix.weighting
 
 
 @pytest.fixture

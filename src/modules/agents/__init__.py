@@ -1,10 +1,6 @@
 """Per-agent networks of Q̂*, by the name that `central_agent` selects."""
 
-from .central_ff_agent import CentralFFAgent
-from .central_rnn_agent import CentralRNNAgent, NonSharedCentralRNNAgent
+from ...registry import CENTRAL_AGENTS
+from . import central_ff_agent, central_rnn_agent  # noqa: F401  they register themselves
 
-CENTRAL_AGENTS = {
-    "central_ff": CentralFFAgent,
-    "central_rnn": CentralRNNAgent,
-    "central_rnn_ns": NonSharedCentralRNNAgent,
-}
+__all__ = ["CENTRAL_AGENTS"]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...registry import CENTRAL_AGENTS
 from ...slots import Slots
 
 
+@CENTRAL_AGENTS.register("central_ff")
 class CentralFFAgent(nn.Module):
     """Parameters shared by the agents: Linear, ReLU, Linear, ReLU, Linear to U·E.
 

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ...recurrence import recurrent_agents
+from ...registry import CENTRAL_AGENTS
 from ...slots import Slots
 
 
+@CENTRAL_AGENTS.register("central_rnn")
 class CentralRNNAgent(nn.Module):
     """Recurrent, parameters shared by the agents: Linear, ReLU, GRU, Linear to U·E.
 
@@ -51,6 +53,7 @@ class CentralRNNAgent(nn.Module):
         return self.fc2(h).unflatten(-1, self.out_shape)
 
 
+@CENTRAL_AGENTS.register("central_rnn_ns")
 class NonSharedCentralRNNAgent(nn.Module):
     """Recurrent, with parameters of its own for each agent."""
 

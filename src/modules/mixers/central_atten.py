@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...registry import CENTRAL_MIXERS
 from .central_ff import state_value
 
 
+@CENTRAL_MIXERS.register("atten")
 class CentralAttenMixer(nn.Module):
     """State-dependent attention over the agents, then feed-forward (SMAC's `corridor`).
 

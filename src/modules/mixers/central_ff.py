@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ...registry import CENTRAL_MIXERS
 
+
+@CENTRAL_MIXERS.register("ff")
 class CentralFFMixer(nn.Module):
     """Feed-forward over state and utilities: unrestricted, so Q̂* can be any function.
 
