@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from typing import Callable, List
 
-from ..config.reading import one_line
-from ..errors import WQMixError
-from ..host.errors import HostError
+from ..config.ending import tell
+from ..storage.errors import UserError
 
 
 def parse(parser: argparse.ArgumentParser, argv: List[str]) -> argparse.Namespace:
@@ -34,9 +32,8 @@ def guarded(command: Callable[[], None]) -> int:
     logging.getLogger("pymarl").setLevel(logging.WARNING)
     try:
         command()
-    except (WQMixError, HostError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return error.exit_code
+    except UserError as error:
+        return tell(error)
     except KeyboardInterrupt:
         return 130
     return 0

@@ -20,9 +20,10 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from wqmix.config.ending import tells
 from wqmix.config.extras import missing
 from wqmix.config.reading import one_line
-from wqmix.errors import ConfigError, WQMixError
+from wqmix.errors import ConfigError
 
 from .choice import Choice, add_options
 from .compare.drawing import COLUMNS, DASHES, panel_title, panels, thousands
@@ -39,7 +40,8 @@ Line = Tuple[str, np.ndarray, np.ndarray, int]
 Lines = Dict[str, List[Line]]  # by task
 
 
-def main(argv: Sequence[str]) -> int:
+@tells("wqmix plot")
+def main(argv: Sequence[str]) -> None:
     """Run the command line.
 
     Returns:
@@ -55,21 +57,16 @@ def main(argv: Sequence[str]) -> int:
     add_options(parser)
     parser.add_argument("--out", help="a PNG, instead of the terminal")
     options = parser.parse_args(argv)
-    try:
-        if options.out:
-            check_output(options.out)
-        choice = Choice.of(options)
-        records = read_all(options.results, options.metric)
-        lines = medians(records, choice, options.smooth)
-        if options.out:
-            draw(lines, options.metric, Path(options.out))
-        else:
-            columns = min(100, shutil.get_terminal_size().columns)
-            print(text(lines, options.metric, columns))
-    except WQMixError as error:
-        print(f"wqmix plot: {one_line(error)}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    if options.out:
+        check_output(options.out)
+    choice = Choice.of(options)
+    records = read_all(options.results, options.metric)
+    lines = medians(records, choice, options.smooth)
+    if options.out:
+        draw(lines, options.metric, Path(options.out))
+    else:
+        columns = min(100, shutil.get_terminal_size().columns)
+        print(text(lines, options.metric, columns))
 
 
 def check_output(path: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any, List, Sequence, Tuple
 
 import yaml
 
+from ..storage.errors import UserError
 from ..storage.files import open_regular
 
 MAX_BYTES = 250_000
@@ -29,7 +30,7 @@ _TAG = "tag:yaml.org,2002:"
 _DATA = {_TAG + kind for kind in "null bool int float str seq map merge".split()}
 
 
-class ReadingError(ValueError):
+class ReadingError(UserError, ValueError):
     """What is wrong with a file, value or name: part of one line."""
 
 

@@ -5,12 +5,11 @@ import traceback
 
 from ..config.names import nearest
 from ..config.reading import quoted
+from ..storage.errors import UserError
 
 
-class HostError(Exception):
+class HostError(UserError):
     """A mistake of the user's: printed as one line, without a traceback."""
-
-    exit_code = 2
 
 
 class ConfigError(HostError):

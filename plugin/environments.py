@@ -10,12 +10,12 @@ import functools
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Dict, Sequence
 
 from .hosts import HostAdapter
 from .hosts.base import read_text
 from .imports import after_import
-from .notes import note
+from .notes import note, or_one_line
 
 OUR_ENVS = Path(__file__).resolve().parents[1] / "config" / "envs"
 PREFIX = "wqmix_"
@@ -130,19 +130,3 @@ class EnvInfo(Dict[str, Any]):
 
     def __reduce__(self) -> Any:  # workers send it to the runner
         return EnvInfo, (self._name, dict(self))
-
-
-def or_one_line(build: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a game's constructor: a user's mistake is one line and exit code 2."""
-
-    @functools.wraps(build)
-    def built(**env_args: Any) -> Any:
-        from ..host.errors import HostError
-
-        try:
-            return build(**env_args)
-        except HostError as error:
-            note(f"error: {error}")
-            raise SystemExit(error.exit_code) from None
-
-    return built

@@ -6,16 +6,18 @@ import argparse
 from pathlib import Path
 from typing import List, Optional
 
-from ..errors import ConfigError, WQMixError
+from ..config.ending import tells
+from ..errors import ConfigError
 from ..storage.files import replace
 from . import detect, registration
 from .configs import OUR_CONFIGS, ConfigFiles, dump_yaml
-from .notes import note
+from .notes import WHO, note
 
 HEADER = "# Written by `wqmix export-configs` from "
 
 
-def main(argv: List[str]) -> int:
+@tells(WHO)
+def main(argv: List[str]) -> None:
     """Write one YAML per algorithm into a folder; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="wqmix export-configs",
@@ -30,13 +32,8 @@ def main(argv: List[str]) -> int:
     )
     parser.add_argument("--host", help="use this adapter without looking")
     arguments = parser.parse_args(argv)
-    try:
-        root = find_root(arguments.host_dir, arguments.folder)
-        export(root, arguments.folder, arguments.host)
-    except WQMixError as error:
-        note(f"error: {error}")
-        return error.exit_code
-    return 0
+    root = find_root(arguments.host_dir, arguments.folder)
+    export(root, arguments.folder, arguments.host)
 
 
 def find_root(checkout: Optional[Path], folder: Path) -> Path:

@@ -13,12 +13,14 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Callable, List, Optional
 
+from ..config.ending import tells
 from ..config.extras import unmet
-from ..errors import ConfigError, WQMixError
+from ..errors import ConfigError
+from ..storage.errors import UserError
 from . import command_line, detect, environments, registration, shims
 from .configs import ConfigFiles
 from .imports import after_import
-from .notes import note
+from .notes import WHO, note
 
 NAMED = {  # our options with a name after them
     "--host": "`wqmix list hosts` has them",
@@ -46,19 +48,15 @@ class Arguments:
     argv: List[str] = field(default_factory=list)
 
 
-def main(argv: List[str]) -> int:
+@tells(WHO)
+def main(argv: List[str]) -> None:
     """Run `[--host NAME] [--base NAME] [--no-shims] [SCRIPT | -m MODULE] arguments…`.
 
     Returns:
         The exit code; 2 after one line for a user's mistake. Exceptions of the host's
         are the host's.
     """
-    try:
-        launch(parse(argv))
-    except WQMixError as error:
-        note(f"error: {error}")
-        return error.exit_code
-    return 0
+    launch(parse(argv))
 
 
 def parse(argv: List[str]) -> Arguments:
@@ -133,7 +131,7 @@ def run_as_main(target: detect.Target, argv: List[str]) -> None:
         sys.argv = [target.script or module.__dict__["__file__"], *argv]
         sys.modules["__main__"] = module
         exec(code, module.__dict__)
-    except (SystemExit, WQMixError):
+    except (SystemExit, UserError):
         raise
     except BaseException as error:
         is_ours = target.module == detect.EMBEDDED_MODULE

@@ -14,13 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict
 
-from ..errors import ConfigError, WQMixError
+from ..errors import ConfigError
 from .configs import OUR_CONFIGS, our_learners, our_names, read_yaml
 from .hosts import HostAdapter
 from .hosts.base import read_text
 from .imports import after_import
 from .names import hold_folder
-from .notes import note
+from .notes import note, or_one_line
 
 BESIDE = "plugin_"  # put before a key of ours that a host has itself
 GUARDED = ("train", "cuda", "save_models", "load_models")
@@ -187,17 +187,3 @@ class Probe:
         group = (self._n_agents,) if "group" in field else ()
         dtype = field.get("dtype", torch.float32)
         return torch.zeros((1, 1, *group, *shape), dtype=dtype)
-
-
-def or_one_line(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function: a `WQMixError` becomes one line and the exit code it names."""
-
-    @functools.wraps(function)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except WQMixError as error:
-            note(f"error: {error}")
-            raise SystemExit(error.exit_code) from None
-
-    return guarded

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import Dict, Iterable, Optional
 
+from .storage.errors import UserError
 
-class WQMixError(Exception):
+
+class WQMixError(UserError):
     """Base of all errors raised on purpose; `exit_code` ends the process."""
 
     exit_code = 1

@@ -5,6 +5,8 @@ folder; and the little else that both need: memory, streams, a check of Q-values
 package imports nothing of theirs.
 """
 
+from .errors import UserError
 
-class Refused(Exception):
+
+class Refused(UserError):
     """A file or folder that is absent, broken or not what it should be; one line."""

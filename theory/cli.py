@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
 import numpy as np
 
+from ..config.ending import tells
 from ..config.extras import is_installed, missing
-from ..config.reading import one_line
 from .demos import DEMOS
 from .errors import TheoryError, unknown
 from .figures import draw_tables, draw_thresholds
@@ -70,14 +69,11 @@ reading the output
 """
 
 
+@tells("error")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``wqmix theory``; returns the exit code."""
     parser = _parser()
-    try:
-        return _dispatch(parser, parser.parse_args(argv))
-    except TheoryError as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return error.exit_code
+    return _dispatch(parser, parser.parse_args(argv))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from typing import Iterable
 
+from wqmix.config.ending import UserError
 
-class TheoryError(ValueError):
-    """A user's mistake: the message is one complete line. Exit code 2."""
 
-    exit_code = 2
+class TheoryError(UserError, ValueError):
+    """A user's mistake: the message is one complete line."""
 
 
 def unknown(kind: str, value: str, accepted: Iterable[str]) -> TheoryError:

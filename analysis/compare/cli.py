@@ -17,10 +17,11 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
+from wqmix.config.ending import tells
 from wqmix.config.extras import missing
 from wqmix.config.names import nearest
 from wqmix.config.reading import one_line
-from wqmix.errors import ConfigError, WQMixError
+from wqmix.errors import ConfigError
 from wqmix.storage.files import replace
 
 from ..choice import Choice, add_options
@@ -33,19 +34,14 @@ from .scores import Comparison, Range, compare
 LAST = 5
 
 
-def main(argv: Sequence[str]) -> int:
+@tells("wqmix compare")
+def main(argv: Sequence[str]) -> None:
     """Run the command line.
 
     Returns:
         The exit code: 2 for a mistake, with one line.
     """
-    options = _parser().parse_args(argv)
-    try:
-        run(options)
-    except WQMixError as error:
-        print(f"wqmix compare: {one_line(error)}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    run(_parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,8 +21,9 @@ import sys
 from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 
+from wqmix.config.ending import tells
 from wqmix.config.reading import one_line
-from wqmix.errors import ConfigError, WQMixError
+from wqmix.errors import ConfigError
 from wqmix.host.utils.signals import sigterm_interrupts
 
 from ..figures import counted
@@ -33,6 +34,7 @@ from .ledger import Ledger
 from .table import Table
 
 
+@tells("wqmix sweep")
 def main(argv: Sequence[str]) -> int:
     """Run the command line.
 
@@ -40,12 +42,7 @@ def main(argv: Sequence[str]) -> int:
         The exit code: 0 all runs completed, 1 some failed, 2 a mistake, with one line,
         130 interrupted.
     """
-    options = _parser().parse_args(argv)
-    try:
-        return sweep(options)
-    except WQMixError as error:
-        print(f"wqmix sweep: {one_line(error)}", file=sys.stderr)
-        return error.exit_code
+    return sweep(_parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:

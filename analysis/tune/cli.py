@@ -33,12 +33,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from typing import Any, List, Sequence
 
+from wqmix.config.ending import tells
 from wqmix.config.extras import missing
-from wqmix.config.reading import one_line
-from wqmix.errors import ConfigError, WQMixError
+from wqmix.errors import ConfigError
 from wqmix.host.utils.signals import sigterm_interrupts
 
 from ..figures import counted
@@ -53,6 +52,7 @@ from .work import Tuner, TuneTable
 AT_ONCE = 4  # where an engine has a queue of its own
 
 
+@tells("wqmix tune")
 def main(argv: Sequence[str]) -> int:
     """Run the command line.
 
@@ -75,11 +75,7 @@ def main(argv: Sequence[str]) -> int:
         help=f"trials (default: as many as --jobs; with ray and slurm {AT_ONCE})",
     )
     options = parser.parse_args(argv)
-    try:
-        return tune(options)
-    except WQMixError as error:
-        print(f"wqmix tune: {one_line(error)}", file=sys.stderr)
-        return error.exit_code
+    return tune(options)
 
 
 def tune(options: Any) -> int:
