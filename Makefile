@@ -47,13 +47,13 @@ $(VENV)/.tests: $(STAMP)
 	touch $@
 
 test: $(STAMP) $(VENV)/.tests
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadgroup
 
 quick: $(STAMP)
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m "not slow and not exhaustive"
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not exhaustive"
 
 exhaustive: $(STAMP) $(VENV)/.tests
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m exhaustive
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadgroup -m exhaustive
 
 lint: $(STAMP)
 	$(RUN) -m pip install -q --disable-pip-version-check ruff

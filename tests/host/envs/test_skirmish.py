@@ -15,6 +15,8 @@ from wqmix.host.errors import HostError
 from .smaclite_twin import GAP, RECORDED, Twin, gaps, read
 
 pytest.importorskip("numba")
+# One worker: the first test there compiles the kernel for all.
+pytestmark = pytest.mark.xdist_group("skirmish")
 NOOP, STOP, NORTH, SOUTH, EAST, WEST, FIRST = range(7)
 SIZES = {  # agents, enemies, actions, observation, state, SMAC's limit
     "2s3z": (5, 5, 11, 80, 120, 120),
