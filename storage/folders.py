@@ -1,5 +1,7 @@
 """Folders that appear at once, complete and on disk, or not at all."""
 
+from __future__ import annotations
+
 import errno
 import os
 import re
@@ -7,23 +9,25 @@ import shutil
 import time
 import weakref
 from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Iterator, MutableMapping, Optional, Tuple
 
 from . import Refused, files, manifest
 
 try:
     import fcntl
 except ImportError:  # not on Windows; runs are then not kept apart
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # Windows
 
 PARTIAL, REPLACED, LOCK = ".partial", ".replaced", ".lock"
 ABANDONED = 3600  # seconds after which a partial folder is nobody's any more
 _TAKEN = (errno.EACCES, errno.EAGAIN)
 _STEP = re.compile("0|[1-9][0-9]{0,17}")
-_held = weakref.WeakValueDictionary()  # (lock, process) → its open file
+# (lock, process) → its open file
+_held: MutableMapping[Tuple[str, int], BinaryIO] = weakref.WeakValueDictionary()
 
 
 @contextmanager
-def writing(path, **facts):
+def writing(path: str, **facts: Any) -> Iterator[str]:
     """A temporary folder, which becomes `path` once the `with` block has ended well.
 
     It gets a manifest with `facts`. Whenever this process is killed, either what was
@@ -43,7 +47,7 @@ def writing(path, **facts):
         _try_to_delete(partial)
 
 
-def remove(path):
+def remove(path: str) -> None:
     """Delete a folder; if killed meanwhile, no half of it stays under its name."""
     partial = os.path.abspath(path) + PARTIAL
     delete(partial)
@@ -51,7 +55,7 @@ def remove(path):
     delete(partial)
 
 
-def delete(path):
+def delete(path: str) -> None:
     """Delete a folder with all that is in it; of a link, the link alone.
 
     Raises:
@@ -64,7 +68,7 @@ def delete(path):
         shutil.rmtree(path)
 
 
-def settle(path):
+def settle(path: str) -> None:
     """Finish or undo a replacement of `path` that was cut short.
 
     Raises:
@@ -83,7 +87,7 @@ def settle(path):
         raise Refused(f"{path}: {reason}; what it was is in {replaced}") from error
 
 
-def tidy(folder, age=ABANDONED):
+def tidy(folder: str, age: float = ABANDONED) -> None:
     """Delete partial folders left by killed processes, `age` seconds ago or longer."""
     if not os.path.isdir(folder):
         return
@@ -93,7 +97,7 @@ def tidy(folder, age=ABANDONED):
             _try_to_delete(path)
 
 
-def hold(folder):
+def hold(folder: files.Path) -> Optional[BinaryIO]:
     """Keep all other processes out of a folder, which is made if need be.
 
     Returns:
@@ -129,12 +133,12 @@ def hold(folder):
     return lock
 
 
-def step_of(name):
+def step_of(name: str) -> Optional[int]:
     """The step that a checkpoint's folder of this name is of, or None."""
     return int(name) if _STEP.fullmatch(name) else None
 
 
-def _put(new, path):
+def _put(new: str, path: str) -> None:
     """Put folder `new` in the place of `path`, which may exist."""
     if _has_content(path):
         os.rename(path, path + REPLACED)
@@ -143,7 +147,7 @@ def _put(new, path):
     _try_to_delete(path + REPLACED)
 
 
-def _rename(source, path):
+def _rename(source: str, path: str) -> None:
     if os.path.islink(path):
         os.unlink(path)
     elif os.path.isdir(path):  # a host makes the folder before it asks for the files
@@ -151,23 +155,23 @@ def _rename(source, path):
     os.rename(source, path)
 
 
-def _has_content(path):
+def _has_content(path: str) -> bool:
     return os.path.isdir(path) and bool(os.listdir(path))
 
 
-def _try_to_delete(path):
+def _try_to_delete(path: str) -> None:
     with suppress(OSError):
         delete(path)
 
 
-def _is_at(path, lock):
+def _is_at(path: str, lock: BinaryIO) -> bool:
     try:
         return os.path.samestat(os.lstat(path), os.fstat(lock.fileno()))
     except OSError:
         return False
 
 
-def _age(path):
+def _age(path: str) -> float:
     try:
         return time.time() - os.path.getmtime(path)
     except OSError:

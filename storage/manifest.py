@@ -1,9 +1,12 @@
 """`manifest.json`: what a checkpoint folder holds, and what it was made with."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import platform
+from typing import Any, Dict, List, Mapping, Optional
 
 import numpy
 import torch
@@ -22,7 +25,7 @@ _EPISODES = {**_SUM, "name": str, "first": int, "last": int}
 _ADDED = {"t_env": int, "buffer": [_EPISODES], "line": [[int]]}
 
 
-def write(folder, facts):
+def write(folder: str, facts: Mapping[str, Any]) -> None:
     """Describe the folder's files in its manifest; everything is on disk afterwards.
 
     Args:
@@ -47,23 +50,26 @@ def write(folder, facts):
     sync_folder(folder)
 
 
-def note(folder, **facts):
+def note(folder: str, **facts: Any) -> None:
     """Change facts in the manifest of a folder that stays as it is; all or nothing."""
-    body = {**read(folder), **facts}
+    before = read(folder)
+    if before is None:
+        raise Refused(f"{folder}: has no {NAME}")
+    body = {**before, **facts}
     partial = os.path.join(os.path.dirname(folder), f"{NAME}.partial")
     _put(partial, body)
     os.replace(partial, os.path.join(folder, NAME))
     sync_folder(folder)
 
 
-def _put(path, body):
+def _put(path: str, body: Mapping[str, Any]) -> None:
     with create(path) as stream:
         stream.write(_sealed(body))
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def read(folder):
+def read(folder: str) -> Optional[Dict[str, Any]]:
     """The folder's manifest, itself intact; None if there is none.
 
     Raises:
@@ -73,7 +79,7 @@ def read(folder):
     try:
         with open_regular(path) as stream:
             content = stream.read(_LARGEST)
-        body = json.loads(content.decode("utf-8"))
+        body: Dict[str, Any] = json.loads(content.decode("utf-8"))
         del body["sha256"]
         is_intact = content == _sealed(body)
     except FileNotFoundError:
@@ -92,7 +98,7 @@ def read(folder):
     return body
 
 
-def verify(folder):
+def verify(folder: str) -> Optional[Dict[str, Any]]:
     """Hold every file of the folder against its manifest.
 
     Returns:
@@ -115,7 +121,7 @@ def verify(folder):
     return body
 
 
-def check(path, expected):
+def check(path: str, expected: Mapping[str, Any]) -> None:
     """Hold a file against what `describe` said of it; Refused if it differs."""
     try:
         found = os.path.getsize(path)
@@ -127,7 +133,7 @@ def check(path, expected):
         raise Refused(f"{path}: cannot be checked ({_reason(error)})") from error
 
 
-def sha256(path):
+def sha256(path: str) -> str:
     """A file's SHA-256, in hexadecimal digits."""
     found = hashlib.sha256()
     with open_regular(path) as stream:
@@ -136,7 +142,7 @@ def sha256(path):
     return found.hexdigest()
 
 
-def identity(config):
+def identity(config: Mapping[str, Any]) -> Dict[str, Any]:
     """The settings, of plain types, that make a run another run if they change."""
     return {
         key: plain
@@ -146,13 +152,13 @@ def identity(config):
     }
 
 
-def digest(settings):
+def digest(settings: Mapping[str, Any]) -> str:
     """A short name for `identity(config)`."""
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def sync_folder(folder):
+def sync_folder(folder: str) -> None:
     """Put the folder's list of names on disk."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -167,7 +173,7 @@ def sync_folder(folder):
 _NOT_PLAIN = object()
 
 
-def _has_form(value, form):
+def _has_form(value: Any, form: Any) -> bool:
     """Whether a value is of a type, a list of such, or a mapping with such entries."""
     if isinstance(form, list):
         return isinstance(value, list) and all(_has_form(v, form[0]) for v in value)
@@ -180,7 +186,7 @@ def _has_form(value, form):
     return all(_has_form(value.get(key), form[key]) for key in form)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """The value as JSON has it, or `_NOT_PLAIN`."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -188,18 +194,18 @@ def _plain(value):
         items = [_plain(item) for item in value]
         return _NOT_PLAIN if _NOT_PLAIN in items else items
     if isinstance(value, dict):
-        items = {str(key): _plain(item) for key, item in value.items()}
-        return _NOT_PLAIN if _NOT_PLAIN in items.values() else items
+        entries = {str(key): _plain(item) for key, item in value.items()}
+        return _NOT_PLAIN if _NOT_PLAIN in entries.values() else entries
     return _NOT_PLAIN
 
 
-def _describe(path):
+def _describe(path: str) -> Dict[str, Any]:
     with open(path, "rb+") as stream:
         os.fsync(stream.fileno())
     return {"bytes": os.path.getsize(path), "sha256": sha256(path)}
 
 
-def _names(folder):
+def _names(folder: str) -> List[str]:
     """The files in the folder, and in folders of it, but the manifest."""
     found = []
     for parent, _, names in os.walk(folder):
@@ -207,7 +213,7 @@ def _names(folder):
     return sorted(name.replace(os.sep, "/") for name in found if name != NAME)
 
 
-def _sealed(body):
+def _sealed(body: Mapping[str, Any]) -> bytes:
     """The manifest's bytes, with a checksum of all that it says."""
     text = json.dumps(body, sort_keys=True)
     seal = hashlib.sha256(text.encode("utf-8")).hexdigest()
@@ -215,7 +221,7 @@ def _sealed(body):
     return (sealed + "\n").encode("utf-8")
 
 
-def _own_version():
+def _own_version() -> str:
     from importlib import metadata
 
     try:
@@ -224,5 +230,5 @@ def _own_version():
         return "not installed"
 
 
-def _reason(error):
+def _reason(error: BaseException) -> str:
     return " ".join((str(error) or type(error).__name__).split())[:200]

@@ -3,12 +3,16 @@
 A scheme, groups and preprocessing are a host's (`EpisodeBatch`).
 """
 
+from __future__ import annotations
+
 import os
+from typing import Any, Mapping, Optional
 
 import torch
 
 from .files import open_regular
 
+Scheme = Mapping[str, Mapping[str, Any]]
 _CGROUPS = (
     "/sys/fs/cgroup/memory.max",
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
@@ -22,13 +26,13 @@ _EXHAUSTED = (  # as PyTorch words it: on a device, on the CPU, of sizes past co
 )
 
 
-def is_out_of_memory(error):
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed; PyTorch before 1.13 has no class for it."""
     said = isinstance(error, RuntimeError) and any(x in str(error) for x in _EXHAUSTED)
     return said or isinstance(error, MemoryError)
 
 
-def bytes_per_slot(scheme, groups, preprocess):
+def bytes_per_slot(scheme: Scheme, groups: Mapping[str, int], preprocess: Any) -> int:
     """Bytes of one time slot of one episode, of its mask too."""
     fields = dict(scheme)
     for key, (new_key, transforms) in (preprocess or {}).items():
@@ -40,7 +44,7 @@ def bytes_per_slot(scheme, groups, preprocess):
     return sum(_bytes(field, groups) for field in fields.values())
 
 
-def _bytes(field, groups):
+def _bytes(field: Mapping[str, Any], groups: Mapping[str, int]) -> int:
     vshape = field["vshape"]
     size = torch.empty(0, dtype=field.get("dtype", torch.float32)).element_size()
     if field.get("group"):
@@ -50,7 +54,7 @@ def _bytes(field, groups):
     return size
 
 
-def of_this_machine():
+def of_this_machine() -> Optional[int]:
     """Bytes of main memory that this process may have at most; None if unknown."""
     try:
         found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
@@ -65,15 +69,18 @@ def of_this_machine():
     return min(found)
 
 
-def told(size):
+def told(size: float) -> str:
     """A number of bytes, for people."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if size < 1000 or unit == "TB":
-            return f"{size:.3g} {unit}" if size < 1000 else f"{size:,.0f} {unit}"
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
         size /= 1000
+    return f"{size:.3g} TB" if size < 1000 else f"{size:,.0f} TB"
 
 
-def too_much(episode_bytes, buffer_size, others, there_is):
+def too_much(
+    episode_bytes: int, buffer_size: int, others: int, there_is: Optional[int]
+) -> str:
     """Why a replay buffer does not fit, and what would; "" if it fits.
 
     Args:

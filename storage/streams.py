@@ -1,9 +1,13 @@
 """Standard output and error, which may close or fill up while something runs."""
 
+from __future__ import annotations
+
 import os
 import sys
 from contextlib import contextmanager, suppress
+from typing import Any, Callable, ContextManager, Dict, Iterable, Iterator, TextIO
 
+OnError = Callable[[OSError], None]
 NAMES = ("stdout", "stderr", "__stderr__")
 
 
@@ -14,50 +18,50 @@ class OutputLost(Exception):
 class _Stream:
     """A stream whose `write` and `flush` hand an OSError to `on_error`."""
 
-    def __init__(self, stream, on_error):
+    def __init__(self, stream: TextIO, on_error: OnError) -> None:
         self._stream, self._on_error = stream, on_error
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         try:
             return self._stream.write(text)
         except OSError as error:
             self._on_error(error)
             return len(text)
 
-    def writelines(self, lines):
+    def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
 
-    def flush(self):
+    def flush(self) -> None:
         try:
             self._stream.flush()
         except OSError as error:
             self._on_error(error)
 
 
-def going_on():
+def going_on() -> ContextManager[None]:
     """Whatever becomes of the output, the `with` block goes on."""
     return _guarded(dict.fromkeys(NAMES, _go_on))
 
 
-def ending_when_lost():
+def ending_when_lost() -> ContextManager[None]:
     """The `with` block ends by `OutputLost` once standard output takes no more."""
     return _guarded({**dict.fromkeys(NAMES, _go_on), "stdout": _end})
 
 
-def _go_on(error):
+def _go_on(error: OSError) -> None:
     pass
 
 
-def _end(error):
+def _end(error: OSError) -> None:
     raise OutputLost(error) from error
 
 
 @contextmanager
-def _guarded(on_errors):
+def _guarded(on_errors: Dict[str, OnError]) -> Iterator[None]:
     _fill_gaps()
     # None where its descriptor was closed before Python began.
     before = {name: getattr(sys, name) or _nowhere() for name in on_errors}
@@ -79,11 +83,11 @@ def _guarded(on_errors):
             _silence_if_lost(before[name])
 
 
-def _nowhere():
+def _nowhere() -> TextIO:
     return open(os.devnull, "w", encoding="utf-8")
 
 
-def _fill_gaps():
+def _fill_gaps() -> None:
     """A closed descriptor is not left to the next file that is opened."""
     for descriptor in range(3):
         try:
@@ -92,7 +96,7 @@ def _fill_gaps():
             os.open(os.devnull, os.O_RDWR)
 
 
-def _spell_out(stream):
+def _spell_out(stream: Any) -> None:
     """What the terminal's encoding has no character for is written as its number."""
     is_utf8 = "utf" in (getattr(stream, "encoding", None) or "")
     strict = ("strict",) if is_utf8 else ("strict", "surrogateescape")
@@ -100,7 +104,7 @@ def _spell_out(stream):
         stream.reconfigure(errors="backslashreplace")
 
 
-def _silence_if_lost(stream):
+def _silence_if_lost(stream: TextIO) -> None:
     """Else Python would fail once more, when it ends."""
     try:
         stream.flush()

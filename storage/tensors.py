@@ -4,16 +4,19 @@ PyTorch's own messages are not passed on: they are long, and those about code ad
 read it all the same.
 """
 
+from __future__ import annotations
+
 import inspect
 import pickle
 import re
 import warnings
 from types import SimpleNamespace
+from typing import Any, Dict
 
 import torch
 
 from . import Refused
-from .files import open_regular
+from .files import Path, open_regular
 
 _KNOWN_TO_TORCH = "weights_only" in inspect.signature(torch.load).parameters
 _LONGEST = 160
@@ -38,7 +41,7 @@ class TensorUnpickler(pickle.Unpickler):
     For releases of torch whose `load` has no `weights_only` (before 1.13).
     """
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         is_storage = module == "torch" and name.endswith("Storage")
         if is_storage or (module, name) in _ALLOWED:
             return super().find_class(module, name)
@@ -52,16 +55,15 @@ RESTRICTED_PICKLE = SimpleNamespace(
 )
 
 
-def load(path):
+def load(path: Path) -> Any:
     """Read a file of tensors, plain containers and numbers onto the CPU.
 
     Raises:
         Refused: the file is absent, broken, or holds anything else.
     """
+    safe: Dict[str, Any] = {"pickle_module": RESTRICTED_PICKLE}
     if _KNOWN_TO_TORCH:
         safe = {"weights_only": True}
-    else:
-        safe = {"pickle_module": RESTRICTED_PICKLE}
     try:
         with open_regular(path) as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd pickles, which are refused
@@ -71,7 +73,7 @@ def load(path):
         raise Refused(f"{path}: cannot be read as tensors ({reason})") from error
 
 
-def _why_not_read(error):
+def _why_not_read(error: Exception) -> str:
     named = _CODE.search(str(error))
     if named is not None:
         return f"it names code, {named[1] or named[2]}, which is never run"
@@ -84,7 +86,7 @@ def _why_not_read(error):
     return f"damaged, or not of PyTorch's form: {type(error).__name__}"
 
 
-def what_differs(error):
+def what_differs(error: BaseException) -> str:
     """Say in a few words why PyTorch does not load a state into a network.
 
     Args:
