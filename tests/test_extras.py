@@ -17,7 +17,6 @@ CALLS = {  # what is absent → what asks for it
     ],
     "scipy": [["theory", "paper"], ["theory", "--search"], ["theory", "--thresholds"]],
     "optuna": [["tune", "tune.yaml"]],
-    "wandb": [["--config=qmix", "with", "use_wandb=True", "t_max=50"]],
     "tensorboardX": [["--config=qmix", "with", "use_tensorboard=True", "t_max=50"]],
 }
 
