@@ -99,6 +99,7 @@ setup(
         "skirmish": NUMBA,
         "smax": ["jaxmarl>=0.2,<0.3"],
         "tensorboard": ["tensorboardX>=2.6"],
+        "wandb": ["wandb>=0.16"],
         "test": TEST + PLOTS + THEORY,
     },
     entry_points={"console_scripts": ["wqmix = wqmix.__main__:main"]},

@@ -59,9 +59,11 @@ def unmet(error: ModuleNotFoundError) -> Optional[str]:
 def is_installed(module: str) -> bool:
     """Whether a module can be found; one that is blocked, as in tests, cannot."""
     try:
-        return importlib.util.find_spec(module) is not None
+        spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return False
+    # Without a file it is a folder of that name here, with results of it, say.
+    return spec is not None and spec.origin is not None
 
 
 def command(extra: str) -> str:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch as th
 
-from ..storage import manifest, memory
+from ..storage import curves, manifest, memory
 from .components.episode_buffer import ReplayBuffer
 from .components.prioritised_buffer import PrioritisedReplayBuffer
 from .components.transforms import OneHot
@@ -43,13 +43,21 @@ def run(_run, config, _log):
     _log.info("Experiment Parameters:\n\n%s\n", parameters)
     logger = Logger(_log)
     logger.setup_sacred(_run)
-    if args.use_tensorboard:
-        folder = os.path.join(args.local_results_path, "tb_logs", args.unique_token)
-        logger.setup_tb(folder)
     try:
+        for each in curves_asked_for(args, config):
+            logger.also_to(each)
         run_sequential(args, logger)
     finally:
         logger.close()
+
+
+def curves_asked_for(args, config):
+    """Where the numbers go besides sacred, made one after the other."""
+    results, name = args.local_results_path, args.unique_token
+    if args.use_tensorboard:
+        yield curves.TensorBoard(os.path.join(results, "tb_logs", name))
+    if args.use_wandb:
+        yield curves.Wandb(config, results, name, config)
 
 
 def make_args(config, _log, run_id):

@@ -7,6 +7,7 @@ import random
 
 from ..config import reading
 from ..config.extras import missing
+from ..storage import curves
 from . import controllers, envs, learners, runners
 from .components import action_selectors
 from .envs import contract
@@ -195,9 +196,13 @@ def _check_combinations(config):
         )
     if config["save_replay"] and config["runner"] != "episode":
         raise ConfigError("save_replay needs runner=episode")
-    lacking = missing("use_tensorboard", "tensorboard", "tensorboardX")
-    if config["use_tensorboard"] and lacking:
-        raise ConfigError(lacking)
+    for extra, module in (("tensorboard", "tensorboardX"), ("wandb", "wandb")):
+        lacking = missing(f"use_{extra}", extra, module)
+        if config[f"use_{extra}"] and lacking:
+            raise ConfigError(lacking)
+    wrong = curves.wrong_mode(config)
+    if config["use_wandb"] and wrong:
+        raise ConfigError(wrong)
 
 
 def _check_resume(config):

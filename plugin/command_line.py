@@ -19,7 +19,7 @@ from ..config.reading import (
     stays_inside,
 )
 from ..errors import ConfigError
-from . import recipes
+from . import recipes, tracking
 from .configs import OPTIONS, Choice, ConfigFiles
 from .hosts.base import merged
 from .notes import note
@@ -81,12 +81,14 @@ class CommandLine:
         words: what follows it.
         game: the name of a game of ours that it needs, if any.
         learner: the learner of ours that runs it, by our key, if any does.
+        wandb: settings of Weights & Biases, where it is asked for and not the host's.
     """
 
     options: List[str]
     words: Sequence[Word]
     game: Optional[str] = None
     learner: Optional[str] = None
+    wandb: Optional[Dict[str, Any]] = None
 
     @property
     def argv(self) -> List[str]:
@@ -145,6 +147,7 @@ def _settle(
     recipe: Optional[str],
 ) -> CommandLine:
     check_spaces([each for each in words if isinstance(each, str)])
+    words, wandb = tracking.taken(files, words)
     options, algorithm, game = resolved(files, options)
     choices = [choice for choice in (game, algorithm) if choice is not None]
     files.check_own(choices)
@@ -173,7 +176,7 @@ def _settle(
     elif files.host.name != "embedded":
         words = [as_meant(each) for each in words]
     game_name = game.game if game is not None else None
-    return CommandLine(options, words, game_name, learner)
+    return CommandLine(options, words, game_name, learner, wandb)
 
 
 def resolved(

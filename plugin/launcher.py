@@ -17,7 +17,7 @@ from ..config.ending import tells
 from ..config.extras import unmet
 from ..errors import ConfigError
 from ..storage.errors import UserError
-from . import command_line, detect, environments, registration, shims
+from . import command_line, detect, environments, registration, shims, tracking
 from .configs import ConfigFiles
 from .imports import after_import
 from .notes import WHO, note
@@ -111,6 +111,8 @@ def launch(
         after_import(host.module("learners"), then)
     if command.game is not None:
         environments.register_on_import(host, command.game, target.root)
+    if command.wandb is not None:
+        tracking.log_on_import(host, command.wandb, target.root)
     run_as_main(target, command.argv)
     shims.finish()
 

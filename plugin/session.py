@@ -72,6 +72,8 @@ class Runner:
         self.best_path: Optional[str] = None
         self._best = -math.inf
         self._temporary: Optional[str] = None
+        for each in self._run.curves_asked_for(self.args, config):
+            self._logger.also_to(each)
         make_runner = host["runners"].REGISTRY[self.args.runner]
         self._episodes = make_runner(args=self.args, logger=self._logger)
         parts = self._run.build(self.args, self._logger, self._episodes)
@@ -270,6 +272,7 @@ class Runner:
             return
         self._is_finished = True
         self._episodes.close_env()
+        self._logger.close()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
 

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, List
 
-_writers = []
+from wqmix.storage.curves import TensorBoard, writer_class
+
+_writers: List[TensorBoard] = []
 
 
 def configure(directory: str) -> None:
     """Write from now on into a folder."""
-    writer = writer_class()
-    if writer is None:
+    if writer_class() is None:
         print(
             "wqmix: use_tensorboard=True writes nothing: pip install tensorboardX",
             file=sys.stderr,
         )
     else:
-        _writers[:] = [writer(directory)]
+        _writers[:] = [TensorBoard(directory)]
 
 
 def log_value(name: str, value: Any, step: int) -> None:
     """Write one number."""
     for writer in _writers:
-        writer.add_scalar(name, value, step)
-
-
-def writer_class() -> Any:
-    """Return tensorboardX's writer, or PyTorch's, or None."""
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            return None
-    return SummaryWriter
+        writer.log(name, value, step)

@@ -46,6 +46,7 @@ COMMANDS = {
     "replay": ("wqmix.analysis.replay", "watch an episode, as GIF or text: CHECKPOINT"),
     "evaluate": ("wqmix.analysis.evaluate", "episodes one by one, as CSV: CHECKPOINT"),
     "export-configs": ("wqmix.plugin.export", "resolved YAMLs for your fork: DIR"),
+    "completion": ("wqmix.plugin.completion", "for a shell: bash, zsh"),
     "theory": ("wqmix.theory.cli", "the paper's operators, exact, on a payoff: PAYOFF"),
 }
 WORKING = ("demo", "sweep", "tune")  # they go on, whether somebody listens or not

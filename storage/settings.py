@@ -6,6 +6,7 @@ FREE = frozenset(
     "t_max test_interval log_interval runner_log_interval learner_log_interval "
     "save_model save_model_interval keep_checkpoints save_buffer "
     "name label repeat_id unique_token local_results_path use_tensorboard "
+    "use_wandb wandb_mode wandb_project wandb_team "
     "own_test_env checkpoint_path load_step evaluate save_replay resume auto_resume "
     "use_cuda device cpu_inference buffer_cpu_only "
     "worker_timeout worker_restarts".split()

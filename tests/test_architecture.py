@@ -20,15 +20,15 @@ PACKAGES = {  # folder → import name
 }
 MAY_IMPORT = {  # folder → (folders of ours, libraries)
     "src": ({"storage"}, {"torch", "numpy"}),
-    "storage": (set(), {"torch", "numpy"}),
+    "storage": (set(), {"torch", "numpy", "tensorboardX", "wandb"}),
     "config": ({"storage"}, {"yaml"}),
     "plugin": (
         {"src", "config", "storage"},
-        {"torch", "numpy", "yaml", "sacred", "tensorboardX", "pandas"},
+        {"torch", "numpy", "yaml", "sacred", "pandas"},
     ),
     "host": (
         {"config", "storage"},
-        {"torch", "numpy", "sacred", "tqdm", "tensorboardX", "gymnasium", "numba"},
+        {"torch", "numpy", "sacred", "tqdm", "gymnasium", "numba"},
     ),
     "theory": ({"config"}, {"numpy", "scipy", "matplotlib"}),
     "analysis": (

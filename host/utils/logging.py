@@ -1,4 +1,4 @@
-"""Statistics to the console, sacred and TensorBoard; the progress of a run."""
+"""Statistics to console, sacred, TensorBoard, W&B; the progress of a run."""
 
 import logging
 import sys
@@ -20,14 +20,11 @@ class Logger:
         self.console_logger = console_logger
         self.stats = defaultdict(list)
         self._sacred_run = None
-        self._tensorboard = None
+        self._curves = []
 
-    def setup_tb(self, directory_name):
-        """Write to TensorBoard too."""
-        # Imported here: only those who ask for it need to have it.
-        from tensorboardX import SummaryWriter
-
-        self._tensorboard = SummaryWriter(directory_name)
+    def also_to(self, curves):
+        """Write to one of storage/curves.py too."""
+        self._curves.append(curves)
 
     def setup_sacred(self, sacred_run):
         """Write to the run's info.json too, as lists `key` and `key_T`."""
@@ -37,8 +34,8 @@ class Logger:
         # Plain floats only: a tensor becomes a pickle blob in sacred's info.json.
         value = float(value)
         self.stats[key].append((t, value))
-        if self._tensorboard is not None:
-            self._tensorboard.add_scalar(key, value, t)
+        for each in self._curves:
+            each.log(key, value, t)
         if self._sacred_run is not None and to_sacred:
             self._log_to_sacred(key, value, t)
 
@@ -92,8 +89,8 @@ class Logger:
         return f"{meaning} (tests: {count}, the last one's return {last:.4f})"
 
     def close(self):
-        if self._tensorboard is not None:
-            self._tensorboard.close()
+        for each in self._curves:
+            each.close()
 
 
 class _ConsoleHandler(logging.Handler):

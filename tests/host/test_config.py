@@ -2,10 +2,12 @@
 
 import importlib.util
 import os
+import sys
 
 import pytest
 import yaml
 
+from tests import wandb_stand_in
 from wqmix.host import config as host_config
 from wqmix.host.config import CONFIG_DIR, load_config, parse_command_line
 from wqmix.host.errors import HostError
@@ -146,6 +148,22 @@ def test_tensorboard_that_is_not_installed(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "needs tensorboardX" in refused(capsys, "with", "use_tensorboard=True")
+
+
+def test_wandb_that_is_not_installed(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    line = refused(capsys, "with", "use_wandb=True")
+    assert "use_wandb needs wandb: pip install" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_wandb_s_modes(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wandb_stand_in.write(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    line = refused(capsys, "with", "use_wandb=True", "wandb_mode=on")
+    assert "wandb_mode is 'on': offline or online is needed" in line
 
 
 def test_a_learner_of_the_plugins(capsys, monkeypatch, tmp_path):

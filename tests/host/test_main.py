@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import wandb_stand_in
 from wqmix.host import envs
 from wqmix.host.main import main
 
@@ -261,6 +262,37 @@ def test_tensorboard(tmp_path, monkeypatch):
     [events] = Path("results/tb_logs").glob("qmix__*/events")
     lines = events.read_text().splitlines()
     assert f"loss {metrics['loss'][0]} {metrics['loss_T'][0]}" in lines
+
+
+def test_wandb(tmp_path, monkeypatch):
+    """Every statistic goes there too; a stand-in takes the place of wandb."""
+    wandb_stand_in.write(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    metrics = run("t_max=5", "seed=1", "use_wandb=True", "wandb_team=us")[1]
+    del sys.modules["wandb"]  # the stand-in, which other tests must not find
+    begun, *logged, ended = wandb_stand_in.lines(Path("results"))
+    begun = begun["init"]
+    assert (begun["project"], begun["entity"]) == ("wqmix", "us")
+    assert begun["mode"] == "offline" and begun["config"]["t_max"] == 5
+    loss = {"loss": metrics["loss"][0], "t_env": metrics["loss_T"][0]}
+    assert loss in logged and ended == {"exit_code": 0}
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_the_real_wandb_offline():
+    pytest.importorskip("wandb", exc_type=ImportError)
+    words = command("t_max=5", "seed=1", "use_wandb=True")
+    done = subprocess.run(
+        [sys.executable, "-m", "wqmix.host.main", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    [record_of_run] = Path("results/wandb").glob("offline-run-*/run-*.wandb")
+    assert b"test_return_mean" in record_of_run.read_bytes()
 
 
 def test_networks_that_no_memory_holds(capsys):
