@@ -58,6 +58,7 @@ class HostAdapter:
             imported; a stand-in takes their place when one is absent.
         steps_as_gymnasium: its runners take five values from an environment's `step`.
         passed_to_envs: settings of its own that it passes beside `env_args`.
+        finds_sacred: it can import sacred beside any setuptools.
         results_beside_main: it writes results beside the outermost frame's file.
         loss_factor: of its QMIX loss.
         models_named_by: settings that its folder of models is named by:
@@ -79,6 +80,7 @@ class HostAdapter:
     replaced: Mapping[str, Tuple[str, ...]] = {}
     steps_as_gymnasium = False
     passed_to_envs: Tuple[str, ...] = ()
+    finds_sacred = False
     results_beside_main = False
     loss_factor = 1.0
     models_named_by: Tuple[str, ...] = ("local_results_path", "unique_token")

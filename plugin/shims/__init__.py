@@ -69,7 +69,7 @@ def needed(host: HostAdapter, target: Target) -> List[Shim]:
     if contains(main, "yaml.load(f)") and not yaml_has_default_loader():
         why = "yaml.load without a Loader, an error since PyYAML 6"
         shims.append(Shim("yaml", why, give_yaml_a_default_loader))
-    if not is_installed(installed_sacred.NAME):
+    if not host.finds_sacred and not is_installed(installed_sacred.NAME):
         why = "pkg_resources, gone since setuptools 82, which sacred imports"
         shims.append(Shim("pkg_resources", why, import_sacred))
     if ends_by_exit(target.root):

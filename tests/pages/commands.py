@@ -22,7 +22,7 @@ from wqmix.__main__ import COMMANDS
 from wqmix.analysis.sweep import check, plan
 from wqmix.analysis.tune import tuning
 from wqmix.host import validation
-from wqmix.plugin import command_line, launcher, registration
+from wqmix.plugin import command_line, launcher, registration, tracking
 from wqmix.plugin.configs import ConfigFiles
 from wqmix.plugin.detect import detect
 
@@ -54,6 +54,9 @@ class Reader:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.host, self.patch = folder, "pymarl", monkeypatch
         monkeypatch.chdir(folder)
+        # What a page asks for may not be installed where its commands are only read.
+        for module in (validation, tracking):
+            monkeypatch.setattr(module, "missing", lambda *names: None)
         for name in ("_check_env", "_check_checkpoint", "_check_resume"):
             monkeypatch.setattr(validation, name, lambda config: None)
 

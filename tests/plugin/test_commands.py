@@ -75,7 +75,7 @@ def test_the_api_is_there_and_listed() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    names = "__version__ get_runner host load_policy plugin weighting".split()
+    names = "__version__ get_runner host load_policy plugin weightings".split()
     assert ended.stdout == f"{names} ['register_env']\n"
     assert all(hasattr(wqmix, name) for name in dir(wqmix))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from wqmix.config import extras, sacred
 from wqmix.plugin import shims, tensorboard
 from wqmix.plugin.detect import Target, detect
 from wqmix.plugin.hosts import HOSTS
@@ -20,6 +21,8 @@ from .fakes import MAIN, RUN, launch, make_host, python
 OLD_MAIN = MAIN.replace("yaml.safe_load(f)", "yaml.load(f)") + (
     "\n    import collections\n    assert isinstance({}, collections.Mapping)\n"
 )
+# What every host that imports sacred needs here: tests/test_sacred.py.
+EVERYWHERE = [] if extras.is_installed(sacred.NAME) else [sacred.NAME]
 OWN = ("--config=qmix", "--env-config=own_game")
 
 
@@ -30,13 +33,20 @@ def names(root: Path) -> list:
 
 
 def test_a_host_that_needs_none_gets_none(tmp_path: Path) -> None:
-    assert names(make_host(tmp_path, {"run.py": RUN.replace("EXIT", "pass")})) == []
+    assert (
+        names(make_host(tmp_path, {"run.py": RUN.replace("EXIT", "pass")}))
+        == EVERYWHERE
+    )
 
 
 def test_an_old_host_gets_what_this_python_lacks(tmp_path: Path) -> None:
     expected = [] if hasattr(collections, "Mapping") else ["Mapping"]
     expected += [] if pyyaml.yaml_has_default_loader() else ["yaml"]
-    assert names(make_host(tmp_path, {"main.py": OLD_MAIN})) == [*expected, "exit"]
+    assert names(make_host(tmp_path, {"main.py": OLD_MAIN})) == [
+        *expected,
+        *EVERYWHERE,
+        "exit",
+    ]
 
 
 def test_an_old_host_runs_and_the_log_says_why(tmp_path: Path) -> None:
