@@ -5,39 +5,45 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, RMSprop
 
 from .guard import choose
 from .settings import HostSettings
+from .update_rules import ADAM, RMSPROP, UpdateRule
 
 
 class FlatOptimiser:
-    """One of torch's optimisers over one vector [N] for each group of parameters.
+    """An update rule over one vector [N] for each group of parameters.
 
-    The numbers are those of the same optimiser over the parameters themselves, whose
+    The numbers are those of torch's optimiser over the parameters themselves, whose
     many small calls take longer than a small update's arithmetic. State dicts are those
     of torch's too, parameter by parameter, so hosts load ours and theirs load here.
 
     Args:
-        build: makes torch's optimiser of a list of groups.
+        rule: Adam or RMSprop.
         groups: as torch takes them, `params` and the group's own options.
+        options: of the rule, where a group has none of its own.
     """
 
-    def __init__(self, build: Callable, groups: Sequence[Dict[str, Any]]) -> None:
+    def __init__(
+        self, rule: UpdateRule, groups: Sequence[Dict[str, Any]], **options: Any
+    ) -> None:
+        self._rule = rule
         self._params: List[List[nn.Parameter]] = [list(g["params"]) for g in groups]
         self._flat = [nn.Parameter(_join(params)) for params in self._params]
-        pairs = zip(groups, self._flat)
-        self._inner = build([{**group, "params": [flat]} for group, flat in pairs])
-        self._rates = [group["lr"] for group in self._inner.param_groups]
+        self._state: List[Dict[str, Tensor]] = [{} for _ in groups]
+        self._options = [{**rule.defaults, **options, **group} for group in groups]
+        for own in self._options:
+            del own["params"]
+        self._rates = [own["lr"] for own in self._options]
 
     @property
     def name(self) -> str:
-        """What torch calls it."""
-        return type(self._inner).__name__
+        """What torch calls its rule."""
+        return self._rule.name
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -65,8 +71,8 @@ class FlatOptimiser:
 
     def scale_rates(self, share: float) -> None:
         """Set each group's learning rate to a share of that which it was built with."""
-        for group, rate in zip(self._inner.param_groups, self._rates):
-            group["lr"] = share * rate
+        for own, rate in zip(self._options, self._rates):
+            own["lr"] = share * rate
 
     @torch.no_grad()
     def step(self, is_good: Optional[Tensor] = None) -> None:
@@ -78,8 +84,8 @@ class FlatOptimiser:
         if self._flat[0].grad is None:
             self._gather()
         before = None if is_good is None else self._copies()
-        self._count_on_the_device()
-        self._inner.step()
+        for flat, state, options in zip(self._flat, self._state, self._options):
+            self._rule(flat, state, options)
         if before is not None:
             self._choose(before, is_good)
         for params, flat in zip(self._params, self._flat):
@@ -106,28 +112,19 @@ class FlatOptimiser:
                 p.copy_(value)
 
     def _copies(self) -> List[Dict[str, Tensor]]:
-        return [
-            {key: x.clone() for key, x in self._tensors(flat).items()}
-            for flat in self._flat
-        ]
+        return [{key: x.clone() for key, x in own.items()} for own in self._tensors()]
 
     def _choose(self, before: List[Dict[str, Tensor]], is_good: Tensor) -> None:
-        """Leave what is now where `is_good` [] is true, else as before.
+        """Leave what is now where `is_good` [] is true, else as before."""
+        for own, old in zip(self._tensors(), before):
+            for key, x in own.items():
+                zero = torch.zeros_like(x)  # before the first step
+                choose(is_good, [x], [old.get(key, zero)])
 
-        A step count that torch keeps on the CPU would have to wait for a GPU; the
-        count that matters, Adam's, is on the device (`capturable`).
-        """
-        for flat, old in zip(self._flat, before):
-            for key, x in self._tensors(flat).items():
-                if x.device == is_good.device:
-                    zero = torch.zeros_like(x)  # before the first step
-                    choose(is_good, [x], [old.get(key, zero)])
-
-    def _tensors(self, flat: nn.Parameter) -> Dict[str, Tensor]:
-        """A vector and its state."""
-        state = self._inner.state[flat] if flat in self._inner.state else {}
-        found = {k: x for k, x in state.items() if isinstance(x, Tensor)}
-        return {"": flat.detach(), **found}
+    def _tensors(self) -> List[Dict[str, Tensor]]:
+        """Each vector and its state."""
+        pairs = zip(self._flat, self._state)
+        return [{"": flat.detach(), **state} for flat, state in pairs]
 
     def _gather(self) -> None:
         """Take parameters and gradients as they are now; none counts as zero."""
@@ -140,11 +137,6 @@ class FlatOptimiser:
         for params, flat in zip(self._params, self._flat):
             flat.data = _join(params)
 
-    def _count_on_the_device(self) -> None:
-        for group in self._inner.param_groups:
-            if "capturable" in group:
-                group["capturable"] = group["params"][0].is_cuda
-
     # Checkpoints, in torch's layout
 
     def state_dict(self, count: Optional[int] = None) -> Dict[str, Any]:
@@ -152,14 +144,13 @@ class FlatOptimiser:
 
         A host's own QMIX has just the first ones, and its optimiser can load this.
         """
-        inner, state, groups, first = self._inner.state_dict(), {}, [], 0
-        for group, params in zip(inner["param_groups"], self._params):
-            if "capturable" in group:  # what is loaded elsewhere need not be on a GPU
-                group["capturable"] = False
+        state: Dict[int, Dict[str, Tensor]] = {}
+        groups, first = [], 0
+        for own, options, params in zip(self._state, self._options, self._params):
             numbers = list(range(first, first + len(params)))
-            state.update(zip(numbers, _each(inner["state"], group, params)))
+            state.update(zip(numbers, _each(own, params)))
             groups.append(
-                {**group, "params": [i for i in numbers if _within(i, count)]}
+                {**options, "params": [i for i in numbers if _within(i, count)]}
             )
             first += len(params)
         kept = {i: own for i, own in state.items() if own and _within(i, count)}
@@ -174,27 +165,18 @@ class FlatOptimiser:
         groups = content["param_groups"]
         if [len(g["params"]) for g in groups] != [len(ps) for ps in self._params]:
             raise ValueError("the optimiser's state is of another number of parameters")
-        is_adam = "betas" in self._inner.param_groups[0]
+        is_adam = "betas" in self._rule.defaults
         if any(("betas" in group) != is_adam for group in groups):
             raise ValueError(f"the state is not that of {self.name}")
-        state = {}
-        for number, (group, params) in enumerate(zip(groups, self._params)):
+        names = ("step", *self._rule.moments)
+        state = []
+        for group, params in zip(groups, self._params):
             own = [content["state"].get(i, {}) for i in group["params"]]
-            if any(own):
-                state[number] = _joined(own, params)
+            state.append(_joined(own, params, names) if any(own) else {})
         self._refresh()
-        self._count_on_the_device()
-        own = self._inner.param_groups
-        groups = [
-            {**group, **_where_it_counts(mine), "params": [i]}
-            for i, (group, mine) in enumerate(zip(groups, own))
-        ]
-        self._inner.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _where_it_counts(group: Dict[str, Any]) -> Dict[str, Any]:
-    """The option of a group by which torch keeps its step count on the device."""
-    return {key: group[key] for key in ("capturable",) if key in group}
+        self._state = state
+        for own, group in zip(self._options, groups):
+            own.update((key, group[key]) for key in own if key in group)
 
 
 def _within(number: int, count: Optional[int]) -> bool:
@@ -213,28 +195,32 @@ def _split(flat: Tensor, params: Sequence[Tensor]) -> List[Tensor]:
 
 
 def _each(
-    state: Dict[int, Dict[str, Any]], group: Dict[str, Any], params: List[nn.Parameter]
-) -> List[Dict[str, Any]]:
+    state: Dict[str, Tensor], params: List[nn.Parameter]
+) -> List[Dict[str, Tensor]]:
     """The state of a group's vector, parameter by parameter; nothing is shared."""
-    found: List[Dict[str, Any]] = [{} for _ in params]
-    for key, value in state.get(group["params"][0], {}).items():
+    found: List[Dict[str, Tensor]] = [{} for _ in params]
+    for key, value in state.items():
         is_count = key == "step"
-        if is_count and isinstance(value, Tensor):
-            value = value.cpu()
-        parts = [value] * len(params) if is_count else _split(value, params)
+        parts = [value.cpu()] * len(params) if is_count else _split(value, params)
         for own, part in zip(found, parts):
-            own[key] = part.clone() if isinstance(part, Tensor) else part
+            own[key] = part.clone()
     return found
 
 
-def _joined(own: List[Dict[str, Any]], params: List[nn.Parameter]) -> Dict[str, Any]:
-    """The state of a group's vector; zeros where a parameter has had no gradient."""
-    joined = {}
-    for key, value in next(filter(None, own)).items():
-        if key == "step":
-            joined[key] = value.clone() if isinstance(value, Tensor) else value
-            continue
-        parts = [o.get(key, torch.zeros_like(p)) for o, p in zip(own, params)]
+def _joined(
+    own: List[Dict[str, Any]], params: List[nn.Parameter], names: Sequence[str]
+) -> Dict[str, Tensor]:
+    """The state of a group's vector; zeros where a parameter has had no gradient.
+
+    Raises:
+        ValueError: it has other names, or shapes.
+    """
+    first, device = next(filter(None, own)), params[0].device
+    if not set(names) <= set(first):
+        raise ValueError(f"the optimiser's state has no {' and '.join(names)}")
+    joined = {"step": torch.tensor(float(first["step"]), device=device)}
+    for key in names[1:]:
+        parts = [o.get(key, torch.zeros_like(p)).to(p) for o, p in zip(own, params)]
         if any(part.shape != p.shape for part, p in zip(parts, params)):
             raise ValueError(f"the optimiser's {key!r} is of other parameters")
         joined[key] = _join(parts)
@@ -251,11 +237,10 @@ def build_optimiser(groups: Sequence[Any], host: HostSettings) -> FlatOptimiser:
     if not isinstance(groups[0], dict):
         groups = [{"params": groups}]
     options: Dict[str, Any] = {"lr": host.lr, "weight_decay": host.weight_decay}
-    kind = Adam
-    if host.optimizer != "adam":
-        kind = RMSprop
-        options.update(alpha=host.optim_alpha, eps=host.optim_eps)
-    return FlatOptimiser(lambda flat: kind(flat, **options), groups)
+    if host.optimizer == "adam":
+        return FlatOptimiser(ADAM, groups, **options)
+    options.update(alpha=host.optim_alpha, eps=host.optim_eps)
+    return FlatOptimiser(RMSPROP, groups, **options)
 
 
 def grad_norm(params: Iterable[nn.Parameter]) -> Tensor:

@@ -1,10 +1,18 @@
-"""What every test leaves as it was."""
+"""What every test leaves as it was, and where their processes begin."""
 
 import logging
+import os
+from pathlib import Path
 
 import pytest
 
 from wqmix.host import envs
+
+
+@pytest.fixture(autouse=True, scope="session")
+def children():
+    """Processes that tests start do first what is in this folder."""
+    os.environ["PYTHONPATH"] = str(Path(__file__).with_name("children"))
 
 
 @pytest.fixture(autouse=True)

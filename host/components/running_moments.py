@@ -8,7 +8,7 @@ import torch as th
 class RunningMoments(NamedTuple):
     """Mean and variance of each column of all batches so far.
 
-    EPyMARL's numbers: padding counts, a batch's variance is the unbiased one, and the
+    EPyMARL's numbers: a batch's variance is the unbiased one, and the
     count starts at 1e-4 with mean 0 and variance 1.
     """
 
@@ -21,7 +21,7 @@ class RunningMoments(NamedTuple):
         return cls(th.zeros(width), th.ones(width), 1e-4)
 
     def merged(self, x):
-        """The moments with those of a batch `[B, T, W]`."""
+        """The moments with those of a batch `[..., W]`."""
         x = x.reshape(-1, x.shape[-1])
         n, total = len(x), self.count + len(x)
         mean, var = self.mean.to(x), self.var.to(x)

@@ -173,7 +173,9 @@ class QLearner:
             values = self.moments["returns"].unstandardise(values)
         targets = td_targets(rewards, discount, mask, values, self.args.td_lambda)
         if self.args.standardise_returns:
-            self.moments["returns"] = self.moments["returns"].merged(targets)
+            # Not padding's, as EPyMARL does: nothing there has a value.
+            returns = targets[mask[..., 0] > 0]
+            self.moments["returns"] = self.moments["returns"].merged(returns)
             targets = self.moments["returns"].standardise(targets)
         return targets
 

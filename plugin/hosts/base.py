@@ -58,6 +58,7 @@ class HostAdapter:
             imported; a stand-in takes their place when one is absent.
         steps_as_gymnasium: its runners take five values from an environment's `step`.
         passed_to_envs: settings of its own that it passes beside `env_args`.
+        compared_by_tests: the parity probe would tell nothing new of its learner.
         finds_sacred: it can import sacred beside any setuptools.
         results_beside_main: it writes results beside the outermost frame's file.
         loss_factor: of its QMIX loss.
@@ -80,6 +81,7 @@ class HostAdapter:
     replaced: Mapping[str, Tuple[str, ...]] = {}
     steps_as_gymnasium = False
     passed_to_envs: Tuple[str, ...] = ()
+    compared_by_tests = False
     finds_sacred = False
     results_beside_main = False
     loss_factor = 1.0

@@ -23,6 +23,7 @@ class Embedded(HostAdapter):
     title = "the embedded host"
     about = "wqmix.host, shipped with this package: no checkout needed"
     package = "wqmix.host"
+    compared_by_tests = True  # tests/plugin/test_parity.py
     finds_sacred = True
     models_named_by = ()
     optimizer = adam_or_rmsprop

@@ -33,6 +33,17 @@ def test_its_qmix_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
     assert metrics(launched) == metrics(direct)
 
 
+@pytest.mark.slow
+def test_no_compiler_is_imported(tmp_path: Path) -> None:
+    """It takes as long as torch itself to import."""
+    code = "import sys\nfrom wqmix.__main__ import main\ntry:\n    main(sys.argv[1:])\n"
+    code += "finally:\n    print('torch._dynamo' in sys.modules)"
+    words = ("-c", code, "--config=cw_qmix", GAME, *SHORT)
+    ended = python(*words, cwd=tmp_path, PYTHONPATH="")
+    assert ended.stdout.endswith("False\n"), ended.stderr
+    assert "qmix_loss" in metrics(tmp_path)
+
+
 @pytest.mark.exhaustive
 def test_the_same_seed_is_the_same_run(tmp_path: Path) -> None:
     runs = []

@@ -170,6 +170,27 @@ def test_a_learner_that_does_not_run_alone_is_said(
     assert "was not measured: its own learner does not run alone" in said
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"td_lambda": 0.6, "optimizer": "adam", "standardise_returns": True},
+        {"standardise_rewards": True, "target_update_interval_or_tau": 0.1},
+        {"double_q": False, "td_lambda": 0.6, "target_update_interval_or_tau": 3},
+        {"mixer": "vdn"},
+    ],
+    ids=lambda changes: " ".join(changes) or "as it is",
+)
+def test_the_embedded_hosts_learner_is_ours(parts: Any, changes: Dict) -> None:
+    """So that `parity: auto` need not ask in each of its runs."""
+    args = SimpleNamespace(**{**vars(parts.args), "parity": "check", **changes})
+    logger, facts = Logger(), HOST.host_settings(vars(args))
+    found = parity.settled(HOST, facts, parts.mac, parts.scheme, logger, args)
+    assert found == facts and "adopted" not in logger.lines[0]
+    args.parity = "auto"
+    assert parity.settled(HOST, facts, parts.mac, parts.scheme, None, args) is facts
+
+
 def test_a_wrong_mode_is_refused(parts: Any) -> None:
     with pytest.raises(ConfigError, match="parity='often' is not one of"):
         settled(parts, {}, parity="often")

@@ -25,7 +25,6 @@ from .forks import FORKS
 from .hosts import SKELETONS, first
 
 pytestmark = pytest.mark.slow
-WITHOUT = Path(__file__).with_name("without")
 ABSENT = (  # what a fresh machine lacks, installed here or not
     "smac smaclite pysc2 absl s2clientprotocol pygame matplotlib tensorboard_logger"
 )
@@ -50,7 +49,6 @@ def environment(report: Path) -> Dict[str, str]:
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(WITHOUT),
         "WITHOUT": ABSENT,
         "SKELETON_REPORT": str(report),
     }

@@ -9,10 +9,15 @@ import torch
 from torch import nn
 
 from wqmix.optim import FlatOptimiser
+from wqmix.update_rules import ADAM, RMSPROP
 
-KINDS = {
+TORCHS = {
     "rmsprop": lambda groups: torch.optim.RMSprop(groups, lr=0.1, alpha=0.9, eps=1e-3),
     "adam": lambda groups: torch.optim.Adam(groups, lr=0.1, weight_decay=0.01),
+}
+OURS = {
+    "rmsprop": lambda g: FlatOptimiser(RMSPROP, g, lr=0.1, alpha=0.9, eps=1e-3),
+    "adam": lambda groups: FlatOptimiser(ADAM, groups, lr=0.1, weight_decay=0.01),
 }
 SHAPES = [(2, 3), (3,), (1,), (4, 2)]
 
@@ -44,25 +49,25 @@ def advance(optimiser, params, steps, max_norm=1.0):
     return norms
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TORCHS)
 def test_the_numbers_of_torchs(kind):
     mine, theirs = parameters(), parameters()
-    ours = FlatOptimiser(KINDS[kind], grouped(mine))
+    ours = OURS[kind](grouped(mine))
     norms = (
         advance(ours, mine, range(5)),
-        advance(KINDS[kind](grouped(theirs)), theirs, range(5)),
+        advance(TORCHS[kind](grouped(theirs)), theirs, range(5)),
     )
     assert torch.allclose(*map(torch.stack, norms), rtol=1e-6, atol=0)
     for p, q, start in zip(mine, theirs, parameters()):
         assert torch.allclose(p, q, rtol=0, atol=1e-6) and not torch.equal(p, start)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TORCHS)
 def test_without_clipping_to_the_last_bit(kind):
     mine, theirs = parameters(), parameters()
     ours, torchs = (
-        FlatOptimiser(KINDS[kind], grouped(mine)),
-        KINDS[kind](grouped(theirs)),
+        OURS[kind](grouped(mine)),
+        TORCHS[kind](grouped(theirs)),
     )
     for step in range(5):
         for optimiser, params in ((ours, mine), (torchs, theirs)):
@@ -71,16 +76,16 @@ def test_without_clipping_to_the_last_bit(kind):
     assert all(torch.equal(p, q) for p, q in zip(mine, theirs))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TORCHS)
 def test_state_goes_to_torchs_and_back(kind):
     params = parameters()
-    ours = FlatOptimiser(KINDS[kind], grouped(params))
+    ours = OURS[kind](grouped(params))
     advance(ours, params, range(3))
     theirs = copy.deepcopy(params)
-    torchs = KINDS[kind](grouped(theirs))
+    torchs = TORCHS[kind](grouped(theirs))
     torchs.load_state_dict(ours.state_dict())
     again = copy.deepcopy(params)
-    back = FlatOptimiser(KINDS[kind], grouped(again))
+    back = OURS[kind](grouped(again))
     back.load_state_dict(torchs.state_dict())
     for optimiser, own in ((ours, params), (torchs, theirs), (back, again)):
         advance(optimiser, own, range(3, 6), max_norm=1e9)
@@ -90,7 +95,7 @@ def test_state_goes_to_torchs_and_back(kind):
 
 def test_state_of_the_first_parameters_shares_no_memory():
     params = parameters()
-    ours = FlatOptimiser(KINDS["rmsprop"], grouped(params))
+    ours = OURS["rmsprop"](grouped(params))
     advance(ours, params, [0])
     state = ours.state_dict(2)
     assert [g["params"] for g in state["param_groups"]] == [[0, 1]]
@@ -102,7 +107,7 @@ def test_state_of_the_first_parameters_shares_no_memory():
 def test_a_parameter_without_gradient_stays():
     params = parameters()
     start = params[1].detach().clone()
-    ours = FlatOptimiser(KINDS["adam"], [{"params": params}])  # with weight decay
+    ours = OURS["adam"]([{"params": params}])  # with weight decay
     set_grads(params, 0)
     params[1].grad = None
     ours.step()
@@ -123,7 +128,7 @@ def test_a_parameter_without_gradient_stays():
 )
 def test_state_of_other_parameters_is_refused(change, message):
     params = parameters()
-    ours = FlatOptimiser(KINDS["rmsprop"], grouped(params))
+    ours = OURS["rmsprop"](grouped(params))
     advance(ours, params, [0])
     state = ours.state_dict()
     change(state)
