@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from typing import Iterable
+from typing import Dict, Iterable, Tuple
 
-# What hosts and libraries call the same setting.
-_SAME = (
-    ("lr", "learning_rate"),
-    ("rnn_hidden_dim", "hidden_dim", "hidden_size"),
-    ("batch_size", "minibatch_size", "buffer_batch_size"),
-    ("buffer_size", "replay_size", "buffer_capacity", "memory_size"),
-    ("batch_size_run", "num_envs", "n_envs", "n_rollout_threads", "parallel_envs"),
-    ("epsilon_start", "eps_start", "epsilon_initial"),
-    ("epsilon_finish", "eps_finish", "eps_end", "epsilon_end", "epsilon_min"),
-    ("mixing_embed_dim", "mixer_embedding_dim", "mixing_hidden_dim"),
-    ("hypernet_embed", "mixer_hypernet_hidden_dim", "hypernet_hidden_dim"),
-    ("test_interval", "eval_interval", "evaluate_freq"),
-    ("test_nepisode", "eval_episodes", "test_episodes", "num_test_episodes"),
-    ("double_q", "use_double_q", "double_dqn"),
-    ("target_update_interval_or_tau", "tau"),
-    ("target_update_interval", "target_update_interval_or_tau", "target_update_freq"),
-    ("optimizer", "optim_type", "optimiser"),
-    ("alpha", "w"),
-    ("weighting", "hysteretic_qmix"),
-    ("t_max", "total_timesteps", "total_steps", "max_steps"),
-    ("gamma", "discount"),
-    ("td_lambda", "lambda", "gae_lambda"),
-    ("epsilon_anneal_time", "epsilon_decay", "epsilon_anneal", "eps_decay"),
-    ("grad_norm_clip", "max_grad_norm"),
-    ("use_cuda", "device"),
-)
-_OTHER_NAMES = {name: names for names in _SAME for name in names}
+from .schema import SETTINGS
+
+# Names of one setting, by each of them; the first setting that has it counts.
+_OTHER_NAMES: Dict[str, Tuple[str, ...]] = {}
+for _key, _setting in SETTINGS.items():
+    for _name in (_key, *_setting.also):
+        _OTHER_NAMES.setdefault(_name, (_key, *_setting.also))
 
 
 def nearest(name: object, accepted: Iterable[object]) -> str:

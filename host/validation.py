@@ -1,13 +1,10 @@
 """Everything that can be known to be wrong before anything is written."""
 
-import math
-import numbers
 import os
 import random
 
-from ..config import reading
+from ..config import reading, schema
 from ..config.extras import missing
-from ..storage import curves
 from . import controllers, envs, learners, runners
 from .components import action_selectors
 from .envs import contract
@@ -24,36 +21,6 @@ from .utils.checkpoints import (
 from .utils.foreign import is_file_spec, load_class
 from .utils.patience import TookTooLong, at_most
 
-_WHOLE = {  # key -> least value
-    "batch_size": 1,
-    "batch_size_run": 1,
-    "buffer_size": 1,
-    "episodes_per_update": 1,
-    "epsilon_anneal_time": 1,
-    "hypernet_embed": 1,
-    "keep_checkpoints": 0,
-    "load_step": 0,
-    "log_interval": 1,
-    "lr_anneal_time": 0,
-    "learner_log_interval": 1,
-    "mixing_embed_dim": 1,
-    "rnn_hidden_dim": 1,
-    "runner_log_interval": 1,
-    "save_model_interval": 1,
-    "seed": 0,
-    "t_max": 0,
-    "target_update_interval": 1,
-    "test_interval": 1,
-    "test_nepisode": 1,
-    "training_iters": 1,
-    "worker_restarts": 0,
-}
-_POSITIVE = (
-    "lr optim_eps grad_norm_clip worker_timeout mixer_init_scale per_alpha gain".split()
-)
-_NOT_NEGATIVE = ("lr_finish", "target_update_interval_or_tau")
-_FRACTION = "gamma optim_alpha epsilon_start epsilon_finish td_lambda per_beta".split()
-_LARGEST_SEED = 2**32 - 1
 _LONGEST_NAME = 150
 
 
@@ -73,11 +40,11 @@ def validate(config):
     if config["seed"] is None and facts is not None:
         config["seed"] = facts["config"]["seed"]
     if config["seed"] is None:
-        config["seed"] = random.SystemRandom().randrange(_LARGEST_SEED)
+        config["seed"] = random.SystemRandom().randrange(schema.LARGEST_SEED)
     _check_learner(config)
     _check_names(config)
     _check_folders(config)
-    _check_numbers(config)
+    _check_values(config)
     _check_combinations(config)
     env_args = dict(config["env_args"])
     if env_args.get("seed") is None:
@@ -101,7 +68,7 @@ def validate_playing(config):
         HostError: the first thing found wrong.
     """
     _check_names(config)
-    _check_numbers(config)
+    _check_values(config)
     _check_combinations(config)
     _check_env(config)
 
@@ -151,27 +118,11 @@ def _check_folders(config):
         raise ConfigError(f"local_results_path is {results!r}: {place} is no folder")
 
 
-def _check_numbers(config):
-    for key, least in _WHOLE.items():
-        value = config.get(key, least)
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not whole or value < least:
-            needed = f"a whole number >= {least} is needed"
-            raise ConfigError(f"{key} is {value!r}: {needed}")
-    for key in _POSITIVE:
-        if not 0 < config.get(key, 1) < math.inf:
-            raise ConfigError(f"{key} is {config[key]!r}: a number > 0 is needed")
-    for key in _NOT_NEGATIVE:
-        if not 0 <= config.get(key, 0) < math.inf:
-            raise ConfigError(f"{key} is {config[key]!r}: a number >= 0 is needed")
-    for key in _FRACTION:
-        if not 0 <= config.get(key, 0) <= 1:
-            raise ConfigError(f"{key} is {config[key]!r}: it must be within [0, 1]")
-    if config.get("hypernet_layers", 1) not in (1, 2):
-        layers = config["hypernet_layers"]
-        raise ConfigError(f"hypernet_layers is {layers!r}: 1 or 2 is needed")
-    if config["seed"] > _LARGEST_SEED:
-        raise ConfigError(f"seed is {config['seed']}: at most {_LARGEST_SEED}")
+def _check_values(config):
+    for key in schema.HOST:
+        wrong = schema.wrong(key, config[key]) if key in config else None
+        if wrong:
+            raise ConfigError(wrong)
 
 
 def _check_combinations(config):
@@ -200,9 +151,6 @@ def _check_combinations(config):
         lacking = missing(f"use_{extra}", extra, module)
         if config[f"use_{extra}"] and lacking:
             raise ConfigError(lacking)
-    wrong = curves.wrong_mode(config)
-    if config["use_wandb"] and wrong:
-        raise ConfigError(wrong)
 
 
 def _check_resume(config):

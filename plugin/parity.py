@@ -36,6 +36,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..config import schema
 from ..errors import ConfigError
 from ..settings import HostSettings, TargetUpdate
 from .configs import OUR_CONFIGS, read_yaml
@@ -145,8 +146,9 @@ def mode_of(host: HostAdapter, args: Any) -> str:
     """
     mode = getattr(args, "parity", "off")
     mode = "off" if mode is False else mode
-    if mode not in ("auto", "check", "warn", "off"):
-        raise ConfigError(f"parity={mode!r} is not one of auto, check, warn, off")
+    wrong = schema.wrong("parity", mode)
+    if wrong is not None:
+        raise ConfigError(wrong)
     if mode == "auto":
         mode = "off" if host.compared_by_tests else "check"
     return "off" if getattr(args, "evaluate", False) else mode

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from ..config import schema
 from ..config.extras import missing
 from ..config.layers import Layers, WrongType
 from ..config.reading import quoted, read_word, read_yaml
@@ -45,7 +46,8 @@ def taken(
     rest = [word for word in words if word not in said]
     if not settings[curves.WANDB]:
         return rest, None
-    wrong = missing(curves.WANDB, "wandb", "wandb") or curves.wrong_mode(settings)
+    mode = settings["wandb_mode"]
+    wrong = missing(curves.WANDB, "wandb", "wandb") or schema.wrong("wandb_mode", mode)
     place = files.root.joinpath(*LOGGER)
     if not wrong and not place.is_file():
         wrong = f"{curves.WANDB}: {files.host.title} has no logger in {place}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import Dict, Iterable, Optional
+from typing import Dict, Optional
 
 from .storage.errors import UserError
 
@@ -46,10 +45,3 @@ class NonFiniteError(WQMixError):
 
 class OutOfMemoryError(WQMixError):
     """An update does not fit into the device's memory; says what would."""
-
-
-def nearest(value: object, accepted: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` for the accepted name most like `value`, or ''."""
-    names = [str(name) for name in accepted]
-    matches = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""

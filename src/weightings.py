@@ -28,7 +28,8 @@ from typing import Callable, Dict, List, Optional, Set
 import torch
 from torch import Tensor
 
-from .errors import ConfigError, WQMixError, nearest
+from .config.names import nearest
+from .errors import ConfigError, WQMixError
 from .storage.memory import is_out_of_memory
 
 ENTRY_POINTS = "wqmix.weightings"

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping
 
 WANDB = "use_wandb"
 # Its settings, by the names that EPyMARL has for them.
 WANDB_SETTINGS = (WANDB, "wandb_mode", "wandb_project", "wandb_team")
-WANDB_MODES = ("offline", "online")
 
 
 def writer_class() -> Any:
@@ -77,11 +76,3 @@ class Wandb:
     def close(self) -> None:
         """Write what is still in memory, and whether an exception ends the run."""
         self._run.finish(exit_code=int(sys.exc_info()[0] is not None))
-
-
-def wrong_mode(settings: Mapping[str, Any]) -> Optional[str]:
-    """Say what is wrong with `wandb_mode`; None if nothing is."""
-    mode = settings["wandb_mode"]
-    if mode in WANDB_MODES:
-        return None
-    return f"wandb_mode is {mode!r}: {' or '.join(WANDB_MODES)} is needed"

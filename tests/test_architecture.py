@@ -19,7 +19,7 @@ PACKAGES = {  # folder → import name
     "storage": "wqmix.storage",
 }
 MAY_IMPORT = {  # folder → (folders of ours, libraries)
-    "src": ({"storage"}, {"torch", "numpy"}),
+    "src": ({"storage", "config"}, {"torch", "numpy"}),
     "storage": (set(), {"torch", "numpy", "tensorboardX", "wandb"}),
     "config": ({"storage"}, {"yaml"}),
     "plugin": (

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from ...config import schema
 from ...config.names import nearest
 from ...errors import ConfigError
 
@@ -242,16 +243,20 @@ class HostAdapter:
     def number(self, config: Config, key: str) -> float:
         """Read a number, or raise ConfigError."""
         value = self.value(config, key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ConfigError(f"{self.title}: {key}={value!r} is not a number")
+        self.check_value(key, value, "number")
         return float(value)
 
     def flag(self, config: Config, key: str, otherwise: bool) -> bool:
         """Read True or False; `otherwise` in a host that has no such key."""
-        value = config.get(key, otherwise)
-        if not isinstance(value, bool):
-            raise ConfigError(f"{self.title}: {key}={value!r} is not True or False")
+        value: bool = config.get(key, otherwise)
+        self.check_value(key, value, "flag")
         return value
+
+    def check_value(self, key: str, value: Any, kind: str) -> None:
+        """Refuse what a setting cannot be; `kind`: of one that is not ours."""
+        wrong = schema.wrong(key, value, kind)
+        if wrong is not None:
+            raise ConfigError(f"{self.title}: {wrong}")
 
     def value(self, config: Config, key: str) -> Any:
         """Read a key that the host must have."""
