@@ -20,7 +20,8 @@ def nearest(name: object, accepted: Iterable[object]) -> str:
     for other in _OTHER_NAMES.get(_alike(name), ()):
         if other in names:
             return f" (here it is {other!r})"
-    found = difflib.get_close_matches(_alike(name), names, n=1)
+    cutoff = 0.5 if len(str(name)) < 4 else 0.6
+    found = difflib.get_close_matches(_alike(name), names, n=1, cutoff=cutoff)
     return f" (did you mean {names[found[0]]!r}?)" if found else ""
 
 

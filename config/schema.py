@@ -67,7 +67,8 @@ class Setting(NamedTuple):
     def needed(self) -> str:
         """What it takes, in words: `a whole number >= 1`."""
         if self.choices:
-            return " or ".join(map(str, self.choices))
+            *others, last = map(str, self.choices)
+            return f"{', '.join(others)} or {last}"
         bounded = self.interval.low > -math.inf
         bounds = f" {self.interval}" if bounded else ""
         words = {"whole": "a whole number", "number": "a number"}

@@ -7,6 +7,7 @@ import inspect
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
+from ..config import schema
 from .configs import OUR_CONFIGS
 from .hosts import HOSTS
 from .recipes import RECIPES
@@ -47,6 +48,10 @@ def everything() -> Dict[str, Dict[str, str]]:
         "agents": doc_lines(CENTRAL_AGENTS),
         "environments": yaml_lines(OUR_CONFIGS.parent / "envs"),
         "recipes": yaml_lines(RECIPES),
+        "settings": {
+            key: f"{setting.needed}: {setting.meaning}"
+            for key, setting in schema.SETTINGS.items()
+        },
         "hosts": {name: host.about for name, host in HOSTS.items()},
     }
 

@@ -191,7 +191,7 @@ def test_overrides_are_read_as_sacred_reads_them() -> None:
 @pytest.mark.parametrize(
     "word, message",
     [
-        ("alpha=0", "cw_qmix: alpha=0.0 is outside (0, 1]"),
+        ("alpha=0", "cw_qmix: alpha is 0: a number within (0, 1] is needed"),
         ("alhpa=0.5", "alhpa: PyMARL has no such setting"),
         ("alhpa=0.5", "did you mean 'alpha'?"),
         ("env_args.nap_name=3m", "did you mean 'env_args.map_name'?"),
@@ -199,9 +199,9 @@ def test_overrides_are_read_as_sacred_reads_them() -> None:
         ("weighting=cv", "did you mean 'cw'?"),
         ("mixer=None", "PyMARL: mixer=None"),
         ("mixer=qmux", "did you mean 'qmix'?"),
-        ("lr=fast", "PyMARL: lr='fast' is not a number"),
+        ("lr=fast", "PyMARL: lr is 'fast': a number > 0 is needed"),
         ("hysteretic_qmix=maybe", "accepted are True (ow) and False (cw)"),
-        ("double_q=1", "double_q=1 is not True or False"),
+        ("double_q=1", "double_q is 1: True or False is needed"),
     ],
 )
 def test_a_wrong_override_is_one_message(

@@ -98,10 +98,10 @@ def test_an_interval_of_at_most_one_is_soft() -> None:
         ("pymarl3", "enable_data_augmentation", True, "its own learner"),
         ("pymarl2", "agent_output_type", "pi_logits", "set agent_output_type=q"),
         ("pymarlzooplus", "use_emdqn", True, "set use_emdqn=False"),
-        ("pymarl", "gamma", "high", "gamma='high' is not a number"),
-        ("pymarl", "lr", True, "lr=True is not a number"),
-        ("pymarl", "gamma", 1.5, "outside [0, 1]"),
-        ("epymarl", "standardise_rewards", 1, "is not True or False"),
+        ("pymarl", "gamma", "high", "gamma is 'high': a number"),
+        ("pymarl", "lr", True, "lr is True: a number > 0"),
+        ("pymarl", "gamma", 1.5, "a number within [0, 1] is needed"),
+        ("epymarl", "standardise_rewards", 1, "is 1: True or False is needed"),
     ],
 )
 def test_what_cannot_be_is_refused(

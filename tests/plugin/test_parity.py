@@ -192,7 +192,7 @@ def test_the_embedded_hosts_learner_is_ours(parts: Any, changes: Dict) -> None:
 
 
 def test_a_wrong_mode_is_refused(parts: Any) -> None:
-    with pytest.raises(ConfigError, match="parity='often' is not one of"):
+    with pytest.raises(ConfigError, match="'often': auto, check, warn or off"):
         settled(parts, {}, parity="often")
 
 

@@ -100,5 +100,5 @@ def test_the_mixer_of_q_star_has_a_scale_of_its_own(kind):
 @pytest.mark.parametrize("key", ["mixer_init_scale", "central_mixer_init_scale"])
 @pytest.mark.parametrize("value", [0.0, -1.0, float("inf")])
 def test_a_scale_is_more_than_zero(key, value):
-    with pytest.raises(ConfigError, match=f"{key}=.* is not more than zero"):
+    with pytest.raises(ConfigError, match=f"{key} is .*: a number > 0 is needed"):
         make_learner(**{key: value})

@@ -178,12 +178,18 @@ def test_a_target_that_is_not_finite_leaves_the_recogniser(tmp_path):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (dict(pow_threshold=0), "pow_threshold=0.0 is not more than zero"),
-        (dict(pow_updates=0), "pow_updates=0 is not positive"),
-        (dict(pow_warmup_steps=-1), "pow_warmup_steps=-1 is not zero or more"),
-        (dict(alpha=-0.1), r"alpha=-0.1 is outside \[0, 1\]"),
-        (dict(alpha_schedule="exponential"), r"alpha=0.0 is outside \(0, 1\]"),
-        (dict(weighting="cw"), r"alpha=0.0 is outside \(0, 1\]"),
+        (dict(pow_threshold=0), "pow_threshold is 0: a number > 0"),
+        (dict(pow_updates=0), "pow_updates is 0: a whole number >= 1"),
+        (
+            dict(pow_warmup_steps=-1),
+            "pow_warmup_steps is -1: a whole number >= 0 is needed",
+        ),
+        (dict(alpha=-0.1), r"alpha is -0.1: a number within \[0, 1\]"),
+        (
+            dict(alpha_schedule="exponential"),
+            r"alpha is 0: a number within \(0, 1\] is needed",
+        ),
+        (dict(weighting="cw"), r"alpha is 0: a number within \(0, 1\]"),
     ],
 )
 def test_mistakes(change, message):

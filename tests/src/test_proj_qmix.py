@@ -329,15 +329,24 @@ def test_padding_changes_nothing(changes):
     "change, message",
     [
         (dict(omega="anealed"), "omega='anealed'.*did you mean 'annealed'"),
-        (dict(omega_max=-1), "omega_max=-1.0 is not zero or more"),
-        (dict(advantage_value="mean"), "advantage_value='mean' is not one of net"),
-        (dict(projector_inputs="obs"), "projector_inputs='obs' is not one of state"),
-        (dict(projector_clamp=0), "projector_clamp=0.0 is not more than zero"),
-        (dict(projector_heads=0), "projector_heads=0 is not positive"),
-        (dict(target_tau=1.5), r"target_tau=1.5 is outside \(0, 1.0\]"),
+        (dict(omega_max=-1), "omega_max is -1: a number >= 0"),
+        (dict(advantage_value="mean"), "advantage_value is 'mean': sampled or network"),
+        (
+            dict(projector_inputs="obs"),
+            "projector_inputs is 'obs': state or state_action",
+        ),
+        (dict(projector_clamp=0), "projector_clamp is 0: a number > 0"),
+        (
+            dict(projector_heads=0),
+            "projector_heads is 0: a whole number >= 1 is needed",
+        ),
+        (
+            dict(target_tau=1.5),
+            r"target_tau is 1.5: a number within \(0, 1\] is needed",
+        ),
         (dict(weighting="ideal"), "weighting='ideal' needs Q̂\\*.*cw_qmix"),
         (dict(weighting="pow"), "weighting='pow' needs a recogniser.*pow_qmix"),
-        (dict(alpha=0), r"alpha=0.0 is outside \(0, 1\]"),
+        (dict(alpha=0), r"alpha is 0: a number within \(0, 1\]"),
     ],
 )
 def test_mistakes(change, message):
