@@ -146,4 +146,4 @@ def test_the_rules_can_fail(tmp_path):
     file.write_text("names = ['wqmix.host.run', f'wqmix.host.{name}', '.session']\n")
     found = [*named(file, "wqmix.plugin")]
     assert found == ["wqmix.host.run", "wqmix.host."]
-    assert [*named(file, "wqmix")][-1] == "wqmix.session"
+    assert "wqmix.session" in named(file, "wqmix")
