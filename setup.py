@@ -16,6 +16,7 @@ FOLDERS = {
     "wqmix.storage": "storage",
     "wqmix.config": "config",
     "wqmix.theory": "theory",
+    "wqmix.session": "session",
     "wqmix.analysis": "analysis",
 }
 PACKAGES = [

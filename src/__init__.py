@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, List
 
 # Each imported when it is asked for.
-FUNCTIONS = {"get_runner": ".plugin.session", "load_policy": ".host.policy"}
+FUNCTIONS = {"get_runner": ".session", "load_policy": ".host.policy"}
 MODULES = ("host", "plugin", "weightings")
 
 

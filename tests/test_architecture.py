@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ PACKAGES = {  # folder → import name
     "host": "wqmix.host",
     "theory": "wqmix.theory",
     "analysis": "wqmix.analysis",
+    "session": "wqmix.session",
     "config": "wqmix.config",
     "storage": "wqmix.storage",
 }
@@ -24,7 +26,11 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
     "config": ({"storage"}, {"yaml"}),
     "plugin": (
         {"src", "config", "storage"},
-        {"torch", "numpy", "yaml", "sacred", "pandas"},
+        {"torch", "numpy", "yaml", "sacred"},
+    ),
+    "session": (
+        {"src", "plugin", "host", "config", "storage"},
+        {"torch", "numpy", "pandas"},
     ),
     "host": (
         {"config", "storage"},
@@ -42,11 +48,19 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
 # Inside functions only: the front door reaches the plugin; the plugin offers the
 # embedded host's games to other hosts; a sweep is checked as its runs will be.
 LAZILY = {
-    "src/__init__.py": ("plugin", "host"),
+    "src/__init__.py": ("session", "host"),
     "src/__main__.py": ("plugin", "config"),
     "plugin/environments.py": ("host",),
     "analysis/sweep/check.py": ("plugin",),
 }
+# Modules of ours that are named in text: commands, and the host that is beside us.
+NAMED = {
+    "src/__init__.py": ("session", "host"),
+    "src/__main__.py": ("plugin", "host", "analysis", "theory"),
+    "plugin/detect.py": ("host",),
+    "plugin/hosts/embedded.py": ("host",),
+}
+NAME, RELATIVE = re.compile(r"wqmix(\.\w+)*\.?"), re.compile(r"(\.[a-z_]+)+")
 STDLIB = getattr(sys, "stdlib_module_names", None)
 
 
@@ -103,6 +117,25 @@ def test_imports(folder, path, package):
             assert root in STDLIB or root in libraries, f"{folder}/ imports {module}"
 
 
+def named(path: Path, package: str):
+    """All modules of ours that a file names in text, as for `import_module`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and (package == "wqmix" and RELATIVE.fullmatch(text)):
+            text = f"wqmix{text}"
+        if isinstance(text, str) and NAME.fullmatch(text):
+            yield text
+
+
+@pytest.mark.parametrize("folder, path, package", list(files()))
+def test_named_in_text(folder, path, package):
+    """So that no import can hide in a string."""
+    allowed = {folder, "src", *MAY_IMPORT[folder][0]}
+    allowed |= set(NAMED.get(path.relative_to(ROOT).as_posix(), ()))
+    for module in named(path, package):
+        assert folder_of(module) in allowed, f"{folder}/ names {module}"
+
+
 def test_the_rules_can_fail(tmp_path):
     """A file of src/ that imports the plugin, relatively, would be seen."""
     file = tmp_path / "bad.py"
@@ -110,3 +143,7 @@ def test_the_rules_can_fail(tmp_path):
     found = [module for module, _ in imports(file, "wqmix.learners")]
     assert found == ["wqmix.plugin", "wqmix.host"]
     assert [folder_of(module) for module in found] == ["plugin", "host"]
+    file.write_text("names = ['wqmix.host.run', f'wqmix.host.{name}', '.session']\n")
+    found = [*named(file, "wqmix.plugin")]
+    assert found == ["wqmix.host.run", "wqmix.host."]
+    assert "wqmix.session" in named(file, "wqmix")

@@ -15,11 +15,11 @@ from wqmix.config.reading import ReadingError, read_value, read_word, spelt
 from wqmix.errors import ConfigError, WQMixError
 from wqmix.host.config import load_config, parse_command_line
 from wqmix.host.errors import HostError
-from wqmix.plugin import session
 from wqmix.plugin.command_line import rewrite
 from wqmix.plugin.configs import ConfigFiles, our_learners
 from wqmix.plugin.detect import detect
 from wqmix.plugin.hosts import EMBEDDED_ROOT, HOSTS
+from wqmix.session import building
 
 from .fakes import make_host
 
@@ -43,7 +43,7 @@ def from_python(
     def made(command: Any) -> None:
         found.update(load_config(command))
 
-    monkeypatch.setattr(session, "Runner", made)
+    monkeypatch.setattr(building, "Runner", made)
     wqmix.get_runner(method, env, **settings)
     return found
 

@@ -17,7 +17,7 @@ from wqmix.errors import ConfigError, WQMixError
 from wqmix.host import envs
 from wqmix.host.errors import HostError
 from wqmix.host.main import main as host_main
-from wqmix.plugin.tables import Table
+from wqmix.session.tables import Table
 
 SHORT = {"batch_size": 8, "learner_log_interval": 50, "use_cuda": False, "seed": 1}
 

@@ -1,40 +1,30 @@
-"""Weighted QMIX from Python, on the embedded host: `wqmix.get_runner`."""
+"""One experiment on the embedded host, in this process: what `get_runner` returns."""
 
 from __future__ import annotations
 
-import importlib
 import math
 import numbers
 import os
 import random
 import shutil
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Tuple,
-    Union,
-)
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
-from ..config.layers import leaves
-from ..config.names import nearest
-from ..config.reading import ReadingError, in_home, plain
+import numpy as np
+import torch
+
+from ..config.reading import in_home
 from ..errors import CheckpointError, ConfigError, WQMixError
-from . import command_line, registration
-from .command_line import Update
-from .configs import ConfigFiles, read_yaml, temporary_folder
-from .hosts.embedded import EMBEDDED_ROOT, Embedded
+from ..host import run as experiment
+from ..host.config import load_config
+from ..host.runners import REGISTRY as RUNNERS
+from ..host.utils import checkpoints, random_state
+from ..host.utils.logging import Logger, get_logger
+from ..host.validation import validate
+from ..plugin.configs import temporary_folder
 from .tables import Table
 
 Stats = Dict[str, List[Tuple[int, float]]]
-# The key of an environment's settings that names which game it is.
-ID_KEYS = ("key", "map_name", "game", "entry_point")
 TEST = "test_"
 
 
@@ -54,51 +44,48 @@ class Runner:
     """
 
     def __init__(self, command: Any) -> None:
-        host = _host_modules()
-        self._run, self._checkpoints = host["run"], host["utils.checkpoints"]
-        self._random, self._own_random = host["utils.random_state"], None
+        self._own_random: Any = None
         self._is_finished = False
         with self._at_work("get_runner"):
-            config = host["validation"].validate(host["config"].load_config(command))
+            config = validate(load_config(command))
             seed_everything(config["seed"])
-            self._build(host, config)
+            self._build(config)
 
-    def _build(self, host: Dict[str, Any], config: Dict[str, Any]) -> None:
-        self._log = host["utils.logging"].get_logger()
-        self.args = self._run.make_args(config, self._log, run_id="python")
-        self._new_logger = host["utils.logging"].Logger
-        self._logger = self._new_logger(self._log)
+    def _build(self, config: Dict[str, Any]) -> None:
+        self._log = get_logger()
+        self.args = experiment.make_args(config, self._log, run_id="python")
+        self._logger = Logger(self._log)
         self.stats: Stats = self._logger.stats
         self.best_path: Optional[str] = None
         self._best = -math.inf
         self._temporary: Optional[str] = None
-        for each in self._run.curves_asked_for(self.args, config):
+        for each in experiment.curves_asked_for(self.args, config):
             self._logger.also_to(each)
-        make_runner = host["runners"].REGISTRY[self.args.runner]
+        make_runner = RUNNERS[self.args.runner]
         self._episodes = make_runner(args=self.args, logger=self._logger)
-        parts = self._run.build(self.args, self._logger, self._episodes)
+        parts = experiment.build(self.args, self._logger, self._episodes)
         self.buffer, self.learner = parts
         parts = (self.args, self._logger, self._episodes)
         if self.args.checkpoint_path:
-            self._run.load_checkpoint(*parts, self.learner)
-        self._training = self._run.Training(*parts, self.buffer, self.learner)
+            experiment.load_checkpoint(*parts, self.learner)
+        self._training = experiment.Training(*parts, self.buffer, self.learner)
 
     @contextmanager
     def _at_work(self, method: str) -> Iterator[None]:
         """In the `with` block the global generators are in this runner's state."""
         if self._is_finished:
             raise WQMixError(f"{method}() after finish(): make another runner")
-        theirs = self._random.state_dict()
+        theirs = random_state.state_dict()
         if self._own_random is not None:
-            self._random.load_state_dict(self._own_random)
+            random_state.load_state_dict(self._own_random)
         try:
             yield
         except SystemExit as ended:  # what the learner makes of an error of ours
             error = ended.__context__
             raise (error if isinstance(error, WQMixError) else ended) from None
         finally:
-            self._own_random = self._random.state_dict()
-            self._random.load_state_dict(theirs)
+            self._own_random = random_state.state_dict()
+            random_state.load_state_dict(theirs)
 
     # Training -------------------------------------------------------------------------
 
@@ -159,7 +146,7 @@ class Runner:
         Returns:
             Means over the episodes, `return_mean` among them, and `return_std`.
         """
-        logger = self._new_logger(self._log)
+        logger = Logger(self._log)
         if episodes is not None:
             self._rollouts(episodes)  # refuses what is no number of episodes
         with self._at_work("evaluate"), self._episodes.aside(logger, episodes):
@@ -187,12 +174,12 @@ class Runner:
         if train:
             self.buffer.insert_episode_batch(batch)
             parts = (self.buffer, self.learner, self._episodes, self.episodes)
-            self._run.update(self.args, *parts)
+            experiment.update(self.args, *parts)
         self._training.episode += self.args.batch_size_run
 
     def rollout(self, test_mode: bool = True) -> Any:
         """Play `batch_size_run` episodes; return the host's EpisodeBatch of them."""
-        aside = self._episodes.aside(self._new_logger(self._log))
+        aside = self._episodes.aside(Logger(self._log))
         with self._at_work("rollout"), aside if test_mode else nullcontext():
             return self._episodes.run(test_mode=test_mode)
 
@@ -232,7 +219,7 @@ class Runner:
 
     def _save(self, path: str, keep: int) -> str:
         saves_buffer = self.args.save_buffer
-        folder = self._checkpoints.RunFolder(path, keep, saves_buffer, self._log)
+        folder = checkpoints.RunFolder(path, keep, saves_buffer, self._log)
         target = os.path.join(path, str(self._episodes.t_env))
         try:
             self._training.save_into(folder)
@@ -257,9 +244,9 @@ class Runner:
 
     def _load(self, path: str) -> None:
         if not os.path.basename(os.path.abspath(path)).isdigit():
-            step = self._checkpoints.nearest_step(path, 0)
+            step = checkpoints.nearest_step(path, 0)
             path = os.path.join(path, str(step))
-        facts = self._checkpoints.verify(path) or {}
+        facts = checkpoints.verify(path) or {}
         self.learner.load_models(path)
         if "t_env" in facts:
             self._episodes.t_env = facts["t_env"]
@@ -283,140 +270,8 @@ class Runner:
         self.finish()
 
 
-def get_runner(
-    method: Union[str, os.PathLike],
-    env: Union[str, os.PathLike, Callable[..., Any]],
-    env_id: Optional[str] = None,
-    config_path: Optional[str] = None,
-    seed: Optional[int] = None,
-    recipe: Optional[str] = None,
-    **settings: Any,
-) -> Runner:
-    """Build an experiment on the embedded host, as the command line would.
-
-    Args:
-        method: what `--config` takes: a name (`cw_qmix`, `qmix`, ...) or a YAML's path.
-        env: what `--env-config` takes; or the name of a registered environment
-            (`wqmix.host.register_env`); or a class or function that makes one.
-        env_id: which of its games, such as gymma's `key` or SMAX's `map_name`.
-        config_path: a YAML of settings that go over those of `method` and `env`.
-        seed: for everything random; None draws one.
-        recipe: named settings (docs/recipes.md), under those of `config_path`.
-        settings: what follows `with`; `env_args` as a dict of its keys.
-
-    Raises:
-        ConfigError: a mistake in our settings; the host's own error for one in its.
-    """
-    method, env = (
-        os.fspath(value) if isinstance(value, os.PathLike) else value
-        for value in (method, env)
-    )
-    if not isinstance(method, str):
-        raise ConfigError(f"method is {method!r}: a name or a YAML's path is needed")
-    host = Embedded()
-    keys = registration.learner_keys(EMBEDDED_ROOT)
-    files = ConfigFiles(host, EMBEDDED_ROOT, keys)
-    if callable(env) or _is_registered_only(env, files):
-        env = _written(files, env)
-    options = [f"--config={method}", f"--env-config={env}"]
-    updates = _own_settings(files, options, config_path) + _updates(settings)
-    if env_id is not None:
-        updates.append(Update(("env_args", _id_key(files, env)), env_id))
-    updates += [] if seed is None else [Update(("seed",), seed)]
-    registration.register_on_import(host, keys)
-    return Runner(_command(command_line.settle(files, options, updates, recipe)))
-
-
 def seed_everything(seed: int) -> None:
     """Seed Python's, numpy's and PyTorch's generators, as the host's main does."""
-    import numpy as np
-    import torch
-
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-def _updates(settings: Mapping[str, Any]) -> List[Update]:
-    """Return nested settings from Python, arrays as lists.
-
-    Raises:
-        ConfigError: a value that no settings file can hold.
-    """
-    try:
-        values = {key: plain(value, key) for key, value in settings.items()}
-    except ReadingError as error:
-        raise ConfigError(str(error)) from None
-    return [Update(path, value) for path, value in leaves(values)]
-
-
-def _own_settings(
-    files: ConfigFiles, options: List[str], path: Optional[str]
-) -> List[Update]:
-    """Read a file of settings; refuse a key that nothing knows, naming the file."""
-    if path is None:
-        return []
-    config = importlib.import_module("wqmix.host.config")
-    errors = importlib.import_module("wqmix.host.errors")
-    updates = _updates(read_yaml(Path(in_home(os.fspath(path)))))
-    known = _command(command_line.settle(files, options, []))
-    known.updates = [(update.path, update.value) for update in updates]
-    try:
-        config.load_config(known)
-    except errors.HostError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    return updates
-
-
-def _command(line: command_line.CommandLine) -> Any:
-    """Return what the host's own reader makes of a command line."""
-    config = importlib.import_module("wqmix.host.config")
-    command = config.parse_command_line(line.options)
-    command.updates = line.updates
-    return command
-
-
-def _is_registered_only(env: Any, files: ConfigFiles) -> bool:
-    """Whether an environment has a name in the host's registry and no YAML.
-
-    Raises:
-        ConfigError: it is neither such a name nor one that `--env-config` takes.
-    """
-    if not isinstance(env, str):
-        kind = type(env).__name__
-        raise ConfigError(f"env is of type {kind}: hand over the class or its name")
-    registry = importlib.import_module("wqmix.host.envs").REGISTRY
-    registered = sorted(set(registry).difference(files.names("envs")))
-    try:
-        files.locate("envs", env)
-    except ConfigError as error:
-        if env not in registered and registered:
-            near = nearest(env, registered)
-            offer = f"; registered are {', '.join(registered)}{near}"
-            raise ConfigError(f"{error}{offer}") from None
-    return env in registered
-
-
-def _written(files: ConfigFiles, env: Any) -> str:
-    """Write a YAML for an environment that has none; return its path."""
-    name = env
-    if callable(env):
-        name = f"{env.__module__}.{env.__qualname__}"
-        # Not refused if there already: in a notebook a class is defined many times.
-        importlib.import_module("wqmix.host.envs").REGISTRY[name] = env
-    return files.write({"env": name, "env_args": {}}, "own_env")
-
-
-def _id_key(files: ConfigFiles, env: str) -> str:
-    """Return the key of `env_args` that says which game is played."""
-    known = files.read(files.locate("envs", env)).get("env_args") or {}
-    for key in ID_KEYS:
-        if key in known:
-            return key
-    raise ConfigError(f"env_id: {env} is one game; its settings go into env_args")
-
-
-def _host_modules() -> Dict[str, Any]:
-    names = "config validation run runners".split()
-    names += "utils.logging utils.checkpoints utils.random_state".split()
-    return {name: importlib.import_module(f"wqmix.host.{name}") for name in names}
