@@ -12,8 +12,10 @@ mypy=$(realpath -s "${MYPY:-$root/.venv/bin/mypy}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/wqmix"
-ln -s "$root"/src/* "$root"/{plugin,host,storage,config,theory,analysis} "$work/wqmix"
+ln -s "$root"/src/* "$work/wqmix"
+folders=$(sed -nE 's#^    "wqmix\.(\w+)": "\1",$#\1#p' "$root/setup.py")
+for folder in $folders; do ln -s "$root/$folder" "$work/wqmix"; done
 cd "$work"
 "$mypy" --config-file "$root/pyproject.toml" --cache-dir "$root/.mypy_cache" \
     -p wqmix "$@" |
-    sed -E 's#^wqmix/(plugin|host|storage|config|theory|analysis)/#\1/#; s#^wqmix/#src/#'
+    sed -E "s#^wqmix/(${folders//$'\n'/|})/#\1/#; s#^wqmix/#src/#"
