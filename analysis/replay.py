@@ -214,7 +214,8 @@ def played(
     """
     mode = "ansi" if out is None else "rgb_array"
     with player_of(config, path, facts, mode) as player:
-        player.runner.env = film.before(player.runner.env)
+        runner: Any = player.runner  # the episode runner, the one with an `env`
+        runner.env = film.before(runner.env)
         *_, episode = player.episodes(number + 1)
         utilities = player.utilities(episode.batch)
     return episode, seen_in(episode, utilities)

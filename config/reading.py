@@ -10,13 +10,12 @@ import ast
 import os
 import re
 import warnings
-from pathlib import Path
 from typing import Any, List, Sequence, Tuple
 
 import yaml
 
 from ..storage.errors import UserError
-from ..storage.files import open_regular
+from ..storage.files import Path, open_regular
 
 MAX_BYTES = 250_000
 MAX_NODES = 50_000  # an alias counts as all that it stands for

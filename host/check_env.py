@@ -1,8 +1,11 @@
 """`wqmix check-env`: what is wrong with an environment, before training on it."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from functools import partial
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -10,6 +13,7 @@ from ..config.reading import one_line
 from . import envs
 from .config import load_env_config
 from .envs import contract
+from .envs.contract import Report
 from .errors import HostError
 
 _EPILOG = """\
@@ -23,7 +27,7 @@ examples:
 exit code: 0 nothing wrong (there may be warnings), 1 something is, 2 no environment"""
 
 
-def main(argv=None):
+def main(argv: Optional[List[str]] = None) -> int:
     """Check one environment and print what was found; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="wqmix check-env",
@@ -55,14 +59,14 @@ def main(argv=None):
     return 1 if report.errors else 0
 
 
-def _settings(env, words):
+def _settings(env: str, words: List[str]) -> Tuple[str, Dict[str, Any]]:
     """The registered name and the env_args that the command line means."""
     updates = words[1:] if words[:1] == ["with"] else words
     config = load_env_config(env, updates)
     return config["env"], dict(config["env_args"])
 
 
-def _print(name, report):
+def _print(name: str, report: Report) -> None:
     if report.info:
         sizes = ", ".join(f"{key} {value}" for key, value in report.info.items())
         print(f"{name}: {sizes}")

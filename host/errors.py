@@ -1,7 +1,10 @@
 """What can go wrong for reasons that a user can mend: one line, one exit code."""
 
+from __future__ import annotations
+
 import os
 import traceback
+from typing import Any, Iterable
 
 from ..config.names import nearest
 from ..config.reading import quoted
@@ -47,7 +50,9 @@ class NonFiniteError(HostError):
 
     exit_code = 1
 
-    def __init__(self, term, value, t_env):
+    batch: Any  # of the update, noted by who trains
+
+    def __init__(self, term: str, value: float, t_env: int) -> None:
         super().__init__(
             f"{term} is {value} at environment step {t_env}; training stopped "
             "before this update (try a smaller lr, or look at the rewards)"
@@ -56,7 +61,7 @@ class NonFiniteError(HostError):
         self.t_env = t_env
 
 
-def raised(error):
+def raised(error: BaseException) -> str:
     """An exception as one line, with the line of the file that it came from."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     name = os.path.basename(place.filename)
@@ -64,13 +69,13 @@ def raised(error):
     return f"{type(error).__name__}: {text[:120]} ({name}, line {place.lineno})"
 
 
-def quote(value, longest=60):
+def quote(value: Any, longest: int = 60) -> str:
     """A value as one line that is not too long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= longest else text[: longest - 2] + " …"
 
 
-def unknown(what, value, accepted):
+def unknown(what: str, value: Any, accepted: Iterable[Any]) -> ConfigError:
     """A ConfigError for a name that is none of the accepted ones."""
     names = sorted("null" if name is None else str(name) for name in accepted)
     return ConfigError(

@@ -5,10 +5,14 @@ refused, with nothing written; 130, 143 and 129 interrupted by Ctrl-C, SIGTERM a
 SIGHUP, with the results so far and a checkpoint on disk.
 """
 
+from __future__ import annotations
+
+import logging
 import os
 import signal
 import sys
 import tempfile
+from typing import Any, Dict, List, Optional
 
 from ..config.reading import one_line
 from ..config.sacred import importable
@@ -26,7 +30,7 @@ with importable():
     from .utils.results import ResultsObserver
 
 
-def main(argv=None):
+def main(argv: Optional[List[str]] = None) -> int:
     """Run one experiment; `argv` as in `sys.argv[1:]`. Returns the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     if not argv or "--help" in argv or "-h" in argv:
@@ -36,7 +40,7 @@ def main(argv=None):
         return _told(argv)
 
 
-def _told(argv):
+def _told(argv: List[str]) -> int:
     """Run; what it comes to is told, and returned as the exit code."""
     try:
         with sigterm_interrupts():
@@ -63,12 +67,12 @@ def _told(argv):
     return 0
 
 
-def execute(config):
+def execute(config: Dict[str, Any]) -> None:
     """Run a validated configuration under sacred, recorded in files."""
     # "sys" records Python's own output and leaves the terminal alone; the default "fd"
     # puts a `tee` in between, and a progress bar then sees no terminal.
     SETTINGS["CAPTURE_MODE"] = "sys"
-    experiment = Experiment("pymarl")
+    experiment: Any = Experiment("pymarl")
     experiment.logger = get_logger()
     results = os.path.join(config["local_results_path"], "sacred")
     try:
@@ -85,7 +89,7 @@ def execute(config):
     experiment.observers.append(observer)
 
     @experiment.main
-    def my_main(_run, _config, _log):
+    def my_main(_run: Any, _config: Any, _log: logging.Logger) -> None:
         run(_run, _plain(_config), _log)
 
     experiment.run()
@@ -94,13 +98,13 @@ def execute(config):
         raise LostError(f"the results in {observer.dir} {reason}")
 
 
-def _absolute(config):
+def _absolute(config: Dict[str, Any]) -> Dict[str, Any]:
     """Its folders, wherever an environment may change to."""
     folders = {key: config[key] for key in ("local_results_path", "checkpoint_path")}
     return {key: path and os.path.abspath(path) for key, path in folders.items()}
 
 
-def _plain(config):
+def _plain(config: Any) -> Any:
     """Sacred's read-only containers as ordinary ones."""
     if isinstance(config, dict):
         return {key: _plain(value) for key, value in config.items()}

@@ -4,15 +4,18 @@ Nothing is learned, so that neither a learner nor a buffer is made. A checkpoint
 no code: what would be imported for it has to be named on the command line.
 """
 
+from __future__ import annotations
+
 import os
 import re
-from typing import Any, Dict, NamedTuple
+from types import SimpleNamespace
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch as th
 
 from ..config.layers import leaves
 from . import envs
-from .components.episode_buffer import EpisodeBatch
+from .components.episode_buffer import EpisodeBatch, Layout
 from .config import over_defaults, read_chosen, updated
 from .controllers import REGISTRY as mac_REGISTRY
 from .errors import CheckpointError, ConfigError
@@ -42,7 +45,15 @@ class Episode(NamedTuple):
     batch: EpisodeBatch  # of this episode alone
 
 
-def settings(facts, path, words=(), env_config=None, settable=(), seed=0, epsilon=0.0):
+def settings(
+    facts: Dict[str, Any],
+    path: str,
+    words: Sequence[str] = (),
+    env_config: Optional[str] = None,
+    settable: Sequence[str] = (),
+    seed: Optional[int] = 0,
+    epsilon: float = 0.0,
+) -> Dict[str, Any]:
     """The validated configuration to play a checkpoint's episodes with.
 
     Args:
@@ -86,7 +97,7 @@ def settings(facts, path, words=(), env_config=None, settable=(), seed=0, epsilo
     return config
 
 
-def _environment(name):
+def _environment(name: str) -> Dict[str, Any]:
     """`env` and `env_args` of a YAML that the command line names."""
     path, found = read_chosen("--env-config", name)
     if not isinstance(found.get("env_args", {}), dict) or "env" not in found:
@@ -94,12 +105,12 @@ def _environment(name):
     return {"env": found["env"], "env_args": found.get("env_args", {})}
 
 
-def _known_env_args(name):
+def _known_env_args(name: str) -> Dict[str, Any]:
     has_yaml = os.path.isfile(os.path.join(envs.CONFIG_FOLDER, f"{name}.yaml"))
     return envs.default_env_args(name) if has_yaml else {}
 
 
-def _refuse_code(config, words, path):
+def _refuse_code(config: Dict[str, Any], words: Sequence[str], path: str) -> None:
     """Raise a ConfigError for code that the command line does not name."""
     named = {word.partition("=")[0] for word in words}
     imported = {f"env_args.{key}" for key in envs.imported_keys(config)}
@@ -112,18 +123,20 @@ def _refuse_code(config, words, path):
             )
 
 
-def _is_code(text):
+def _is_code(text: str) -> bool:
     return is_file_spec(text) or _CODE.fullmatch(text) is not None
 
 
-def _texts(value):
+def _texts(value: Any) -> List[str]:
     """All texts in a value."""
     if isinstance(value, list):
         return [text for each in value for text in _texts(each)]
     return [value] if isinstance(value, str) else []
 
 
-def trained_mac(args, sizes, path):
+def trained_mac(
+    args: SimpleNamespace, sizes: Dict[str, int], path: str
+) -> Tuple[Any, Layout]:
     """The controller of a checkpoint with its networks, and the layout of batches."""
     parts = layout(args, sizes)
     scheme, groups, preprocess = parts
@@ -143,7 +156,9 @@ class Player:
         facts: its manifest.
     """
 
-    def __init__(self, config, path, facts):
+    def __init__(
+        self, config: Dict[str, Any], path: str, facts: Dict[str, Any]
+    ) -> None:
         random_state.seed_globals(config["seed"])
         log = get_logger()
         args = make_args(config, log, run_id="play")
@@ -154,7 +169,7 @@ class Player:
             self.close()
             raise
 
-    def _load(self, args, path, facts):
+    def _load(self, args: SimpleNamespace, path: str, facts: Dict[str, Any]) -> None:
         sizes, trained = self.runner.get_env_info(), facts.get("sizes", {})
         try:
             self.mac, parts = trained_mac(args, sizes, path)
@@ -168,9 +183,9 @@ class Player:
             ) from None
         self.runner.setup(*parts, self.mac)
 
-    def episodes(self, count):
+    def episodes(self, count: int) -> Iterator[Episode]:
         """Play `count` episodes, whole ones, and yield an `Episode` for each."""
-        played = []
+        played: List[Any] = []
         self.runner.after_rollout = lambda *outcome: played.append(outcome)
         for number in range(count):
             row = number % self.runner.batch_size
@@ -182,17 +197,17 @@ class Player:
             outcome = float(returns[row]), int(lengths[row]), bool(is_by_time)
             yield Episode(number, *outcome, infos[row], own)
 
-    def utilities(self, batch):
+    def utilities(self, batch: EpisodeBatch) -> th.Tensor:
         """What the agents think of their actions in an episode's first step [A, U]."""
         with th.no_grad():
             self.mac.init_hidden(1)
             return self.mac.forward(batch, t=0)[0]
 
-    def close(self):
+    def close(self) -> None:
         self.runner.close_env()
 
-    def __enter__(self):
+    def __enter__(self) -> Player:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self.close()

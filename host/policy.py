@@ -1,12 +1,15 @@
 """`wqmix.load_policy`: trained agents that act on arrays, with no environment."""
 
+from __future__ import annotations
+
 import os
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 import torch as th
 
 from .components.action_selectors import REGISTRY as action_selectors
-from .components.episode_buffer import EpisodeBatch
+from .components.episode_buffer import EpisodeBatch, Layout
 from .config import over_defaults
 from .controllers import REGISTRY as macs
 from .envs.contract import SIZES
@@ -17,11 +20,15 @@ from .run import make_args
 from .utils.checkpoints import find, load_tensors
 from .utils.logging import get_logger
 
-REGISTRIES = {"mac": macs, "agent": agents, "action_selector": action_selectors}
+REGISTRIES: Dict[str, Mapping[str, Any]] = {
+    "mac": macs,
+    "agent": agents,
+    "action_selector": action_selectors,
+}
 _NOW, _BEFORE = 1, 0  # slots of the batch: a controller looks back by one
 
 
-def load_policy(path):
+def load_policy(path: Any) -> Policy:
     """The greedy policy of a checkpoint; nothing but its folder is needed.
 
     Args:
@@ -56,12 +63,13 @@ class Policy:
         n_agents, n_actions, obs_size: `A`, `U` and `O`.
     """
 
-    def __init__(self, mac, layout, sizes):
+    def __init__(self, mac: Any, layout: Layout, sizes: Dict[str, int]) -> None:
         self.n_agents, self.n_actions = sizes["n_agents"], sizes["n_actions"]
         self.obs_size = sizes["obs_shape"]
-        self._mac, self._layout, self._batch = mac, layout, None
+        self._mac, self._layout = mac, layout
+        self._batch: Optional[EpisodeBatch] = None
 
-    def reset(self, copies=None):
+    def reset(self, copies: Any = None) -> None:
         """Forget the episode: of the copies that an index or mask names, or of all.
 
         To be called before each episode but the first. After a reset of all, there may
@@ -77,7 +85,7 @@ class Policy:
         by_copy[copies] = self._mac.hidden_states.reshape(by_copy.shape)[copies]
         self._mac.hidden_states = by_copy.reshape(hidden.shape)
 
-    def act(self, obs, avail=None):
+    def act(self, obs: Any, avail: Any = None) -> np.ndarray:
         """The actions for the next step.
 
         Args:
@@ -98,16 +106,18 @@ class Policy:
         else:
             avail = self._batched("avail", avail, self.n_actions, is_single)
             _check_masks(avail)
-        self._see(obs, avail)
+        batch = self._see(obs, avail)
         with th.no_grad():
             actions = self._mac.select_actions(
-                self._batch, t_ep=_NOW, t_env=0, test_mode=True
+                batch, t_ep=_NOW, t_env=0, test_mode=True
             )
-        self._batch.update({"actions": actions}, ts=_BEFORE)
+        batch.update({"actions": actions}, ts=_BEFORE)
         actions = actions.numpy()
         return actions[0] if is_single else actions
 
-    def _batched(self, name, values, size, is_single):
+    def _batched(
+        self, name: str, values: Any, size: int, is_single: bool
+    ) -> np.ndarray:
         """`values` as an array `[B, A, size]` of finite numbers."""
         try:
             array = np.asarray(values, dtype=np.float32)
@@ -125,7 +135,7 @@ class Policy:
             raise ConfigError(f"{name} holds NaN or infinity")
         return array
 
-    def _see(self, obs, avail):
+    def _see(self, obs: np.ndarray, avail: np.ndarray) -> EpisodeBatch:
         """Put what is seen now into the batch, which an episode's first step makes."""
         if self._batch is None:
             scheme, groups, preprocess = self._layout
@@ -139,20 +149,23 @@ class Policy:
                     "before: reset() comes between"
                 )
         self._batch.update({"obs": obs, "avail_actions": avail}, ts=_NOW)
+        return self._batch
 
 
-def _check_masks(avail):
+def _check_masks(avail: np.ndarray) -> None:
     if not np.isin(avail, (0, 1)).all():
         raise ConfigError("avail holds other values than 0 and 1")
     if not avail.any(axis=-1).all():
         raise ConfigError("avail leaves an agent without an action")
 
 
-def _is_size(value):
+def _is_size(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _of_another_host(found, config, path):
+def _of_another_host(
+    found: Dict[str, Any], config: Dict[str, Any], path: str
+) -> Tuple[Dict[str, Any], Dict[str, int]]:
     """Settings and sizes of a checkpoint that another host's run has saved.
 
     Its manifest has what the learner was told, and the network says the rest.

@@ -1,17 +1,21 @@
 """One run: build the parts, then train or evaluate."""
 
+from __future__ import annotations
+
 import datetime
 import inspect
+import logging
 import os
 import pprint
 import time
 from types import SimpleNamespace
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
 
 import numpy as np
 import torch as th
 
 from ..storage import curves, manifest, memory
-from .components.episode_buffer import ReplayBuffer
+from .components.episode_buffer import Layout, Preprocess, ReplayBuffer, Scheme
 from .components.prioritised_buffer import PrioritisedReplayBuffer
 from .components.transforms import OneHot
 from .controllers import REGISTRY as mac_REGISTRY
@@ -20,6 +24,7 @@ from .envs.contract import SIZES
 from .errors import ConfigError, HostError, LostError, NonFiniteError
 from .learners import REGISTRY as le_REGISTRY
 from .runners import REGISTRY as r_REGISTRY
+from .runners.base import Runner
 from .utils import random_state
 from .utils.checkpoints import (
     HOST_FILE,
@@ -35,7 +40,7 @@ from .utils.signals import stop_on_signal
 from .utils.timehelper import time_str
 
 
-def run(_run, config, _log):
+def run(_run: Any, config: Dict[str, Any], _log: logging.Logger) -> None:
     """Run a validated configuration as the sacred run `_run`."""
     random_state.seed_globals(config["seed"])
     args = make_args(config, _log, run_id=_run._id)
@@ -51,7 +56,7 @@ def run(_run, config, _log):
         logger.close()
 
 
-def curves_asked_for(args, config):
+def curves_asked_for(args: SimpleNamespace, config: Dict[str, Any]) -> Iterator[Any]:
     """Where the numbers go besides sacred, made one after the other."""
     results, name = args.local_results_path, args.unique_token
     if args.use_tensorboard:
@@ -60,7 +65,9 @@ def curves_asked_for(args, config):
         yield curves.Wandb(config, results, name, config)
 
 
-def make_args(config, _log, run_id):
+def make_args(
+    config: Dict[str, Any], _log: logging.Logger, run_id: Any
+) -> SimpleNamespace:
     """The configuration as a namespace, with what depends on machine and moment."""
     args = SimpleNamespace(**config)
     if args.use_cuda and not th.cuda.is_available():
@@ -76,7 +83,7 @@ def make_args(config, _log, run_id):
     return args
 
 
-def run_sequential(args, logger):
+def run_sequential(args: SimpleNamespace, logger: Logger) -> None:
     """Train, or evaluate a checkpoint."""
     runner = r_REGISTRY[args.runner](args=args, logger=logger)
     try:
@@ -91,12 +98,15 @@ def run_sequential(args, logger):
         runner.close_env()
 
 
-def build(args, logger, runner):
+def build(
+    args: SimpleNamespace, logger: Logger, runner: Runner
+) -> Tuple[ReplayBuffer, Any]:
     """The replay buffer and the learner, from what the environment says of itself."""
     env_info = runner.get_env_info()
     scheme, groups, preprocess = layout(args, env_info)
     foresee_memory(args, logger, scheme, groups, preprocess, env_info)
-    kind, options = ReplayBuffer, {}
+    kind: Type[ReplayBuffer] = ReplayBuffer
+    options: Dict[str, Any] = {}
     if args.use_per:
         kind = PrioritisedReplayBuffer
         options = dict(alpha=args.per_alpha, beta=args.per_beta, t_max=args.t_max)
@@ -122,12 +132,20 @@ def build(args, logger, runner):
     return buffer, learner
 
 
-def foresee_memory(args, logger, scheme, groups, preprocess, env_info):
+def foresee_memory(
+    args: SimpleNamespace,
+    logger: Logger,
+    scheme: Scheme,
+    groups: Dict[str, int],
+    preprocess: Preprocess,
+    env_info: Dict[str, Any],
+) -> None:
     """Say what episodes will take; refuse what is more than there is.
 
     Raises:
         ConfigError: so many episodes do not fit.
     """
+    there_is: Optional[int]
     slot = memory.bytes_per_slot(scheme, groups, preprocess)
     episode = slot * (env_info["episode_limit"] + 1)
     if args.use_cuda and not args.buffer_cpu_only:
@@ -150,12 +168,12 @@ def foresee_memory(args, logger, scheme, groups, preprocess, env_info):
         raise ConfigError(reason)
 
 
-def layout(args, env_info):
+def layout(args: SimpleNamespace, env_info: Dict[str, Any]) -> Layout:
     """The scheme, groups and preprocessing of batches; sizes are noted in `args`."""
     args.n_agents = env_info["n_agents"]
     args.n_actions = env_info["n_actions"]
     args.state_shape = env_info["state_shape"]
-    scheme = {
+    scheme: Scheme = {
         "state": {"vshape": env_info["state_shape"]},
         "obs": {"vshape": env_info["obs_shape"], "group": "agents"},
         "actions": {"vshape": (1,), "group": "agents", "dtype": th.long},
@@ -168,11 +186,11 @@ def layout(args, env_info):
         "terminated": {"vshape": (1,), "dtype": th.uint8},
     }
     groups = {"agents": args.n_agents}
-    preprocess = {"actions": ("actions_onehot", [OneHot(out_dim=args.n_actions)])}
-    return scheme, groups, preprocess
+    onehot = [OneHot(out_dim=args.n_actions)]
+    return scheme, groups, {"actions": ("actions_onehot", onehot)}
 
 
-def _check_takes_weights(learner, name):
+def _check_takes_weights(learner: Any, name: str) -> None:
     try:
         inspect.signature(learner.train).bind(None, None, None, None)
     except TypeError:
@@ -182,7 +200,9 @@ def _check_takes_weights(learner, name):
         ) from None
 
 
-def load_checkpoint(args, logger, runner, learner):
+def load_checkpoint(
+    args: SimpleNamespace, logger: Logger, runner: Runner, learner: Any
+) -> None:
     """Load the step that `load_step` asks for, and count on from there."""
     step = nearest_step(args.checkpoint_path, args.load_step)
     path = os.path.join(args.checkpoint_path, str(step))
@@ -200,14 +220,16 @@ def load_checkpoint(args, logger, runner, learner):
         )
 
 
-def _say_what_differs(args, logger, facts):
+def _say_what_differs(
+    args: SimpleNamespace, logger: Logger, facts: Dict[str, Any]
+) -> None:
     """A checkpoint may well be tested on another game; not without a word."""
     others = differences(args.identity, facts, besides=("seed", "env_args.seed"))
     if others:
         logger.console_logger.warning("settings are not the checkpoint's: %s", others)
 
 
-def evaluate_sequential(args, logger, runner):
+def evaluate_sequential(args: SimpleNamespace, logger: Logger, runner: Runner) -> None:
     """Test once; write a replay if asked to."""
     runner.test()
     logger.log_stat("episode", 0, runner.t_env)
@@ -219,18 +241,24 @@ def evaluate_sequential(args, logger, runner):
 class Every:
     """True once per `interval` steps."""
 
-    def __init__(self, interval, last=-np.inf):
+    def __init__(self, interval: int, last: float = -np.inf) -> None:
         self.interval = interval
         self.last = last
 
-    def is_due(self, t):
+    def is_due(self, t: int) -> bool:
         if t - self.last < self.interval:
             return False
         self.last = t
         return True
 
 
-def train_sequential(args, logger, runner, buffer, learner):
+def train_sequential(
+    args: SimpleNamespace,
+    logger: Logger,
+    runner: Runner,
+    buffer: ReplayBuffer,
+    learner: Any,
+) -> None:
     """Roll out, store, update, test, log and save until `t_max`."""
     Training(args, logger, runner, buffer, learner).run()
 
@@ -238,7 +266,14 @@ def train_sequential(args, logger, runner, buffer, learner):
 class Training:
     """The loop, and all that it must know to go on where it ended."""
 
-    def __init__(self, args, logger, runner, buffer, learner):
+    def __init__(
+        self,
+        args: SimpleNamespace,
+        logger: Logger,
+        runner: Runner,
+        buffer: ReplayBuffer,
+        learner: Any,
+    ) -> None:
         self.args, self.logger, self.runner = args, logger, runner
         self.buffer, self.learner = buffer, learner
         self.log = logger.console_logger
@@ -248,11 +283,12 @@ class Training:
             "log": Every(args.log_interval, last=0),
             "save": Every(args.save_model_interval),
         }
-        self.saved_at = None
+        self.saved_at: Optional[int] = None
         # For manifests: with these a policy can act where no environment is.
         sizes = {key: int(runner.get_env_info()[key]) for key in SIZES}
         self.facts = {"config": args.identity, "sizes": sizes}
-        self.after_test = None  # called after each test, where somebody asked for it
+        # Called after each test, where somebody asked for it.
+        self.after_test: Optional[Callable[[], Any]] = None
         models = os.path.join(args.local_results_path, "models", args.unique_token)
         path = args.checkpoint_path if args.resume else models
         self.folder = RunFolder(path, args.keep_checkpoints, args.save_buffer, self.log)
@@ -263,7 +299,7 @@ class Training:
             with own_state(state):
                 self._resume(state)
 
-    def run(self):
+    def run(self) -> None:
         """Train until `t_max`, or until a signal asks for the end; test, log and save.
 
         Raises:
@@ -294,7 +330,7 @@ class Training:
                 f"{self.folder.reason}"
             )
 
-    def _step(self):
+    def _step(self) -> None:
         """A rollout and its updates; then the state is one that can be saved."""
         args, runner = self.args, self.runner
         self.buffer.insert_episode_batch(runner.run(test_mode=False))
@@ -307,7 +343,7 @@ class Training:
         if args.save_model and self.due["save"].is_due(runner.t_env):
             self._save()
 
-    def _finish(self):
+    def _finish(self) -> None:
         """What the last step was not due for.
 
         The checkpoint holds what was before it: a run that goes on from there is the
@@ -324,23 +360,25 @@ class Training:
             self.due["save"].last = t_env
             self._save(before)
 
-    def _test(self):
+    def _test(self) -> None:
         self.runner.test()
         if self.after_test is not None:
             self.after_test()
 
-    def _log(self):
+    def _log(self) -> None:
         self.logger.log_stat("episode", self.episode, self.runner.t_env)
         self.logger.print_recent_stats()
 
-    def _save(self, state=None):
+    def _save(self, state: Optional[Dict[str, Any]] = None) -> None:
         t_env = self.runner.t_env
         if self.saved_at == t_env:
             return
         self.saved_at = t_env
         self.save_into(self.folder, state)
 
-    def save_into(self, folder, state=None):
+    def save_into(
+        self, folder: RunFolder, state: Optional[Dict[str, Any]] = None
+    ) -> None:
         """Write a checkpoint, from which a run can go on, into a RunFolder.
 
         Args:
@@ -356,7 +394,7 @@ class Training:
             test_return=tests[-1][1] if tests else None,
         )
 
-    def _save_evidence(self, error):
+    def _save_evidence(self, error: NonFiniteError) -> None:
         facts = {"t_env": error.t_env, "episode": self.episode, "terms": error.terms}
         fields = {key: field.cpu() for key, field in error.batch.fields().items()}
         self.folder.save_evidence(
@@ -366,8 +404,11 @@ class Training:
             **self.facts,
         )
 
-    def state_dict(self):
+    def state_dict(self) -> Dict[str, Any]:
         """All but the learner's own and the buffer's episodes."""
+        per = {}
+        if isinstance(self.buffer, PrioritisedReplayBuffer):
+            per["per"] = self.buffer.priorities()
         return {
             "episode": self.episode,
             "due": {name: every.last for name, every in self.due.items()},
@@ -377,12 +418,12 @@ class Training:
             "random": random_state.state_dict(),
             "replay": self.buffer.rng.bit_generator.state,
             "exploration": _state_of(self.runner.mac.action_selector),
-            **({"per": self.buffer.priorities()} if self.args.use_per else {}),
+            **per,
         }
 
-    def _resume(self, path):
+    def _resume(self, path: str) -> None:
         """Take over from a checkpoint, whose learner is loaded already."""
-        facts, state = verify(path), load_tensors(os.path.join(path, HOST_FILE))
+        facts, state = verify(path) or {}, load_tensors(os.path.join(path, HOST_FILE))
         self.saved_at = state["runner"]["t_env"]
         self.episode = state["episode"]
         for name, last in state["due"].items():
@@ -392,7 +433,7 @@ class Training:
         if facts["buffer"]:
             files = facts["buffer"]
             self.folder.buffer_files.load(self.buffer, files, state["episodes_added"])
-            if self.args.use_per:
+            if isinstance(self.buffer, PrioritisedReplayBuffer):
                 self.buffer.load_priorities(state["per"])
         elif state["episodes_added"]:
             self.log.warning(
@@ -403,7 +444,7 @@ class Training:
         self._load_generators(state)
         random_state.load_state_dict(state["random"])  # last: nothing may draw after it
 
-    def _load_generators(self, state):
+    def _load_generators(self, state: Dict[str, Any]) -> None:
         """What is drawn by the buffer and by who explores."""
         if "replay" not in state:
             self.log.warning(
@@ -416,12 +457,18 @@ class Training:
             self.runner.mac.action_selector.load_state_dict(state["exploration"])
 
 
-def _state_of(selector):
+def _state_of(selector: Any) -> Any:
     """None for an action selector of somebody's own that has no such method."""
     return selector.state_dict() if hasattr(selector, "state_dict") else None
 
 
-def update(args, buffer, learner, runner, episode):
+def update(
+    args: SimpleNamespace,
+    buffer: ReplayBuffer,
+    learner: Any,
+    runner: Runner,
+    episode: int,
+) -> None:
     """Train, once there are enough episodes, as often as the runner and the args say.
 
     `training_iters` times after each episode that the runner names, of the rollout that
@@ -436,12 +483,13 @@ def update(args, buffer, learner, runner, episode):
             _learn(args, buffer, learner, runner.t_env, number)
 
 
-def _learn(args, buffer, learner, t_env, number):
+def _learn(
+    args: SimpleNamespace, buffer: ReplayBuffer, learner: Any, t_env: int, number: int
+) -> None:
     """One update; with prioritised replay the episodes' new priorities are kept."""
-    slots, weights = None, ()
-    if args.use_per:
-        drawn = buffer.sample_by_priority(args.batch_size, t_env)
-        sample, slots, weights = drawn[0], drawn[1], drawn[2:]
+    weights: List[np.ndarray] = []
+    if isinstance(buffer, PrioritisedReplayBuffer):
+        sample, slots, *weights = buffer.sample_by_priority(args.batch_size, t_env)
     else:
         sample = buffer.sample(args.batch_size)
     sample = sample[:, : sample.max_t_filled()]
@@ -452,7 +500,7 @@ def _learn(args, buffer, learner, t_env, number):
     except NonFiniteError as error:
         error.batch = sample
         raise
-    if args.use_per:
+    if isinstance(buffer, PrioritisedReplayBuffer):
         if not found or "td_errors_abs" not in found:
             raise HostError(
                 f"use_per=True needs priorities, but train of learner {args.learner!r} "

@@ -1,11 +1,31 @@
 """Episodes as tensors `[episodes, time, ...]`, and the replay buffer made of them."""
 
+from __future__ import annotations
+
 from types import SimpleNamespace
+from typing import (
+    Any,
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    overload,
+)
 
 import numpy as np
 import torch as th
 
 from ..utils import random_state
+from .transforms import Transform
+
+# Field -> its form; field -> (new field, transforms); and both with the groups.
+Scheme = Dict[str, Dict[str, Any]]
+Preprocess = Dict[str, Tuple[str, Sequence[Transform]]]
+Layout = Tuple[Scheme, Dict[str, int], Preprocess]
 
 
 class EpisodeBatch:
@@ -25,14 +45,14 @@ class EpisodeBatch:
 
     def __init__(
         self,
-        scheme,
-        groups,
-        batch_size,
-        max_seq_length,
-        data=None,
-        preprocess=None,
-        device="cpu",
-    ):
+        scheme: Scheme,
+        groups: Dict[str, int],
+        batch_size: int,
+        max_seq_length: int,
+        data: Optional[SimpleNamespace] = None,
+        preprocess: Optional[Preprocess] = None,
+        device: Any = "cpu",
+    ) -> None:
         self.scheme = dict(scheme)
         self.groups = groups
         self.batch_size = batch_size
@@ -49,7 +69,7 @@ class EpisodeBatch:
         self.scheme["filled"] = {"vshape": (1,), "dtype": th.long}
         self._allocate(self.scheme)
 
-    def _add_preprocessed_fields(self):
+    def _add_preprocessed_fields(self) -> None:
         for key, (new_key, transforms) in self.preprocess.items():
             field = dict(self.scheme[key])
             vshape, dtype = field["vshape"], field.get("dtype", th.float32)
@@ -57,34 +77,40 @@ class EpisodeBatch:
                 vshape, dtype = transform.infer_output_info(vshape, dtype)
             self.scheme[new_key] = {**field, "vshape": vshape, "dtype": dtype}
 
-    def _allocate(self, scheme):
+    def _allocate(self, scheme: Scheme) -> None:
         for key, field in scheme.items():
             vshape = field["vshape"]
             shape = (vshape,) if isinstance(vshape, int) else tuple(vshape)
             if field.get("group"):
                 shape = (self.groups[field["group"]],) + shape
-            if field.get("episode_const", False):
-                store, lead = self.data.episode_data, (self.batch_size,)
-            else:
+            lead: Tuple[int, ...] = (self.batch_size,)
+            store = self.data.episode_data
+            if not field.get("episode_const", False):
                 store = self.data.transition_data
                 lead = (self.batch_size, self.max_seq_length)
             dtype = field.get("dtype", th.float32)
             store[key] = _zeros(lead + shape, dtype, self.device)
 
-    def extend(self, scheme, groups=None):
+    def extend(self, scheme: Scheme, groups: Optional[Dict[str, int]] = None) -> None:
         """Add zero-filled fields."""
         self.groups = {**self.groups, **(groups or {})}
         self.scheme.update(scheme)
         self._allocate(scheme)
 
-    def to(self, device):
+    def to(self, device: Any) -> None:
         """Move in place."""
         for store in (self.data.transition_data, self.data.episode_data):
             for key, value in store.items():
                 store[key] = value.to(device)
         self.device = device
 
-    def update(self, data, bs=slice(None), ts=slice(None), mark_filled=True):
+    def update(
+        self,
+        data: Mapping[str, Any],
+        bs: Any = slice(None),
+        ts: Any = slice(None),
+        mark_filled: bool = True,
+    ) -> None:
         """Write fields (tensors, arrays or nested lists) at episodes `bs`, steps `ts`.
 
         Raises:
@@ -104,7 +130,9 @@ class EpisodeBatch:
             else:
                 raise KeyError(f"{key} not found in transition or episode data")
 
-    def _write(self, store, key, index, value):
+    def _write(
+        self, store: Dict[str, th.Tensor], key: str, index: Tuple[Any, ...], value: Any
+    ) -> None:
         target = store[key]
         if not isinstance(value, th.Tensor):
             # Through one array: torch reads a list of arrays element by element.
@@ -123,7 +151,13 @@ class EpisodeBatch:
                 value = transform.transform(value)
             store[new_key][index] = value
 
-    def __getitem__(self, item):
+    @overload
+    def __getitem__(self, item: str) -> th.Tensor: ...
+
+    @overload
+    def __getitem__(self, item: Any) -> EpisodeBatch: ...
+
+    def __getitem__(self, item: Any) -> Any:
         """A field by name, a batch of some fields by names, or a batch by index.
 
         `batch["obs"]`, `batch["obs", "state"]`, `batch[3]`, `batch[1:4]`,
@@ -151,7 +185,7 @@ class EpisodeBatch:
             device=self.device,
         )
 
-    def _select_fields(self, keys):
+    def _select_fields(self, keys: Tuple[str, ...]) -> EpisodeBatch:
         for key in keys:
             if key not in self.scheme:
                 raise KeyError(f"Unrecognised key {key}")
@@ -171,7 +205,7 @@ class EpisodeBatch:
         )
 
     @staticmethod
-    def _parse_slices(items):
+    def _parse_slices(items: Any) -> Tuple[Any, ...]:
         """Normalise an index to (episodes, time), where an int keeps its axis."""
         if not isinstance(items, tuple):
             items = (items, slice(None))
@@ -184,15 +218,15 @@ class EpisodeBatch:
             for item in items
         )
 
-    def fields(self):
+    def fields(self) -> Dict[str, th.Tensor]:
         """Field name -> tensor, of the steps and of the episodes."""
         return {**self.data.transition_data, **self.data.episode_data}
 
-    def max_t_filled(self):
+    def max_t_filled(self) -> int:
         """The number of time slots of the longest episode."""
         return int(self.data.transition_data["filled"].sum(1).max())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"EpisodeBatch. Batch Size:{self.batch_size} "
             f"Max_seq_len:{self.max_seq_length} Keys:{self.scheme.keys()} "
@@ -200,7 +234,7 @@ class EpisodeBatch:
         )
 
 
-def _zeros(shape, dtype, device):
+def _zeros(shape: Tuple[int, ...], dtype: th.dtype, device: Any) -> th.Tensor:
     """Zeros whose memory, on the CPU, is claimed page by page as it is written.
 
     torch.zeros writes them all at once: tens of seconds for a large replay buffer,
@@ -211,19 +245,19 @@ def _zeros(shape, dtype, device):
     return th.from_numpy(np.zeros(shape, dtype=th.empty(0, dtype=dtype).numpy().dtype))
 
 
-def _subset(mapping, keys):
+def _subset(mapping: Mapping[str, Any], keys: Collection[str]) -> Dict[str, Any]:
     return {key: mapping[key] for key in mapping if key in keys}
 
 
-def _without_ones(shape):
+def _without_ones(shape: Iterable[int]) -> List[int]:
     return [size for size in shape if size != 1]
 
 
-def _length(index, size):
+def _length(index: Any, size: int) -> int:
     return len(range(*index.indices(size))) if isinstance(index, slice) else len(index)
 
 
-def _shape_at(tensor, index):
+def _shape_at(tensor: th.Tensor, index: Tuple[Any, ...]) -> Tuple[int, ...]:
     """The shape of `tensor[index]`, without the copy that a list index would make."""
     if isinstance(index[0], slice):
         return tensor[index].shape
@@ -240,14 +274,14 @@ class ReplayBuffer(EpisodeBatch):
 
     def __init__(
         self,
-        scheme,
-        groups,
-        buffer_size,
-        max_seq_length,
-        preprocess=None,
-        device="cpu",
-        seed=0,
-    ):
+        scheme: Scheme,
+        groups: Dict[str, int],
+        buffer_size: int,
+        max_seq_length: int,
+        preprocess: Optional[Preprocess] = None,
+        device: Any = "cpu",
+        seed: int = 0,
+    ) -> None:
         super().__init__(
             scheme,
             groups,
@@ -260,13 +294,13 @@ class ReplayBuffer(EpisodeBatch):
         self.buffer_size = buffer_size
         self.count(0)
 
-    def count(self, episodes_added):
+    def count(self, episodes_added: int) -> None:
         """Set how many episodes were ever added."""
         self.episodes_added = episodes_added
         self.buffer_index = episodes_added % self.buffer_size
         self.episodes_in_buffer = min(episodes_added, self.buffer_size)
 
-    def insert_episode_batch(self, ep_batch):
+    def insert_episode_batch(self, ep_batch: EpisodeBatch) -> None:
         """Copy episodes in, wrapping round at the end."""
         room = self.buffer_size - self.buffer_index
         if ep_batch.batch_size > room:
@@ -280,10 +314,10 @@ class ReplayBuffer(EpisodeBatch):
         self.update(ep_batch.data.episode_data, bs)
         self.count(self.episodes_added + ep_batch.batch_size)
 
-    def can_sample(self, batch_size):
+    def can_sample(self, batch_size: int) -> bool:
         return self.episodes_in_buffer >= batch_size
 
-    def sample(self, batch_size):
+    def sample(self, batch_size: int) -> EpisodeBatch:
         """Distinct episodes, drawn uniformly."""
         if not self.can_sample(batch_size):
             raise ValueError(
@@ -294,7 +328,7 @@ class ReplayBuffer(EpisodeBatch):
         chosen = self.rng.choice(self.episodes_in_buffer, batch_size, replace=False)
         return self[chosen]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"ReplayBuffer. {self.episodes_in_buffer}/{self.buffer_size} episodes. "
             f"Keys:{self.scheme.keys()} Groups:{self.groups.keys()}"

@@ -1,5 +1,7 @@
 """Exploration schedules over environment steps."""
 
+from __future__ import annotations
+
 import math
 
 
@@ -10,7 +12,9 @@ class DecayThenFlatSchedule:
     after `time_length` steps).
     """
 
-    def __init__(self, start, finish, time_length, decay="exp"):
+    def __init__(
+        self, start: float, finish: float, time_length: int, decay: str = "exp"
+    ) -> None:
         if decay not in ("linear", "exp"):
             raise ValueError(f"decay must be 'linear' or 'exp', not {decay!r}")
         self.start = start
@@ -20,7 +24,7 @@ class DecayThenFlatSchedule:
         self.decay = decay
         self.exp_scaling = -time_length / math.log(finish) if 0 < finish < 1 else 1
 
-    def eval(self, T):
+    def eval(self, T: int) -> float:
         if self.decay == "linear":
             bound = max if self.start >= self.finish else min
             return bound(self.finish, self.start - self.delta * T)

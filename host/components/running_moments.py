@@ -1,5 +1,7 @@
 """Running mean and variance, as EPyMARL standardises rewards and returns."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import torch as th
@@ -14,13 +16,13 @@ class RunningMoments(NamedTuple):
 
     mean: th.Tensor  # [W]
     var: th.Tensor  # [W]
-    count: float
+    count: float  # type: ignore[assignment]  # instead of tuple.count
 
     @classmethod
-    def at_start(cls, width):
+    def at_start(cls, width: int) -> RunningMoments:
         return cls(th.zeros(width), th.ones(width), 1e-4)
 
-    def merged(self, x):
+    def merged(self, x: th.Tensor) -> RunningMoments:
         """The moments with those of a batch `[..., W]`."""
         x = x.reshape(-1, x.shape[-1])
         n, total = len(x), self.count + len(x)
@@ -30,8 +32,8 @@ class RunningMoments(NamedTuple):
         spread = spread + delta**2 * self.count * n / total
         return RunningMoments(mean + delta * n / total, spread / total, total)
 
-    def standardise(self, x):
+    def standardise(self, x: th.Tensor) -> th.Tensor:
         return (x - self.mean.to(x)) / self.var.to(x).sqrt()
 
-    def unstandardise(self, x):
+    def unstandardise(self, x: th.Tensor) -> th.Tensor:
         return x * self.var.to(x).sqrt() + self.mean.to(x)

@@ -1,9 +1,12 @@
 """Acting on the CPU while a GPU learns: a game's few agents leave a GPU waiting."""
 
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 
-def acting_copy(mac):
+def acting_copy(mac: Any) -> Any:
     """A copy of a controller on the CPU, which follows it before each rollout.
 
     To be made before the controller is moved to the GPU.
@@ -11,7 +14,7 @@ def acting_copy(mac):
     acting = copy.deepcopy(mac)
     begin = acting.init_hidden
 
-    def init_hidden(batch_size):
+    def init_hidden(batch_size: int) -> None:
         acting.load_state(mac)
         begin(batch_size)
 

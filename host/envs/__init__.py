@@ -6,9 +6,12 @@ those games that have such a form. A value that ``env_args`` leaves out is taken
 when they are asked for.
 """
 
+from __future__ import annotations
+
 import os
 from functools import partial
 from importlib import import_module
+from typing import Any, Callable, Dict, List, Optional
 
 from ...config import reading
 from ..errors import ConfigError, unknown
@@ -20,8 +23,8 @@ CONFIG_FOLDER = os.path.join(
     "config",
     "envs",
 )
-REGISTRY = {}
-BATCH_REGISTRY = {}
+REGISTRY: Dict[str, Callable[..., Any]] = {}
+BATCH_REGISTRY: Dict[str, Callable[..., BatchEnv]] = {}
 
 __all__ = [
     "BATCH_REGISTRY",
@@ -37,7 +40,11 @@ __all__ = [
 ]
 
 
-def register_env(name, factory, batch_factory=None):
+def register_env(
+    name: str,
+    factory: Callable[..., Any],
+    batch_factory: Optional[Callable[..., BatchEnv]] = None,
+) -> None:
     """Make a game known as ``env: name``.
 
     ``factory(**env_args)`` returns a :class:`MultiAgentEnv`; ``batch_factory(n_copies,
@@ -57,18 +64,18 @@ def register_env(name, factory, batch_factory=None):
         BATCH_REGISTRY[name] = batch_factory
 
 
-def is_foreign(name):
+def is_foreign(name: str) -> bool:
     """Whether a game's code may be the user's own: to be held against the contract."""
     return name in FOREIGN or name not in OWN
 
 
-def maker(name):
+def maker(name: str) -> Callable[..., Any]:
     """``REGISTRY[name]``; what it makes is watched where it may be the user's own."""
     make = REGISTRY[name]
     return partial(watched, make, name) if is_foreign(name) else make
 
 
-def imported_keys(config):
+def imported_keys(config: Dict[str, Any]) -> List[str]:
     """The keys of `env_args` whose text is imported, other than of known packages."""
     name, env_args = config["env"], config["env_args"]
     key = str(env_args.get("key"))
@@ -79,13 +86,13 @@ def imported_keys(config):
     return ["key"] if name in FOREIGN and not is_known else []
 
 
-def default_env_args(name):
+def default_env_args(name: str) -> Dict[str, Any]:
     """The `env_args` of ``config/envs/<name>.yaml``."""
     path = os.path.join(CONFIG_FOLDER, name + ".yaml")
     return reading.read_yaml(path)["env_args"]
 
 
-def complete_env_args(name, env_args):
+def complete_env_args(name: str, env_args: Dict[str, Any]) -> Dict[str, Any]:
     """``env_args`` over those of ``config/envs/<name>.yaml``; refuses unknown keys."""
     known = default_env_args(name)
     for key in env_args:
@@ -96,26 +103,26 @@ def complete_env_args(name, env_args):
     return {**known, **env_args}
 
 
-def _make(name, module, class_name, *args, **env_args):
+def _make(name: str, module: str, class_name: str, *args: Any, **env_args: Any) -> Any:
     """A game of this package's module, with its settings completed."""
     factory = getattr(import_module("." + module, __name__), class_name)
     return factory(*args, **complete_env_args(name, env_args))
 
 
-def _register(name, module, class_name):
+def _register(name: str, module: str, class_name: str) -> None:
     register_env(name, partial(_make, name, module, class_name))
 
 
-def _register_batch(name, module, class_name):
+def _register_batch(name: str, module: str, class_name: str) -> None:
     batch_factory = partial(_make, name, module, class_name)
     register_env(name, partial(_single, batch_factory), batch_factory)
 
 
-def _single(batch_factory, **env_args):
+def _single(batch_factory: Callable[..., BatchEnv], **env_args: Any) -> SingleEnv:
     return SingleEnv(batch_factory(1, **env_args))
 
 
-def _starcraft(name, **env_args):
+def _starcraft(name: str, **env_args: Any) -> Any:
     return getattr(import_module(".starcraft", __name__), name)(**env_args)
 
 

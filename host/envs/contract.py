@@ -4,11 +4,13 @@
 it returned, what is expected. `insist(env)` is the short form before a training run.
 """
 
+from __future__ import annotations
+
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from numbers import Integral
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from ..errors import ConfigError, EnvError, HostError, quote, raised
 from ..utils.patience import SECONDS_TO_CLOSE, TookTooLong, at_most
 from . import global_generators
 from .outcomes import OUT_OF_TIME, number
+
+# Of each step the reward, whether it was the last, what was seen.
+Trace = List[Tuple[float, bool, Optional[bytes]]]
 
 METHODS = ("reset step get_obs get_state get_avail_actions get_env_info close").split()
 SIZES = ("n_agents", "n_actions", "obs_shape", "state_shape", "episode_limit")
@@ -32,11 +37,11 @@ class Finding:
     expected: str
     is_error: bool = True
 
-    def at(self, where):
+    def at(self, where: str) -> Finding:
         """The same, with what says when in the episode it was."""
         return replace(self, returned=self.returned + where)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.method} returned {self.returned}; expected: {self.expected}"
 
 
@@ -51,14 +56,16 @@ class Report:
     steps_per_second: Optional[float] = None
 
     @property
-    def errors(self):
+    def errors(self) -> List[Finding]:
         return [finding for finding in self.findings if finding.is_error]
 
 
 # What is wrong with one thing that an environment returned ----------------------------
 
 
-def wrong_numbers(method, array, shape, names):
+def wrong_numbers(
+    method: str, array: Optional[np.ndarray], shape: Tuple[int, ...], names: str
+) -> Iterator[Finding]:
     """Findings about observations or a state; `names` are those of its axes."""
     if array is None or array.shape != shape:
         yield Finding(method, _shape(array), f"numbers of shape {names} = {shape}")
@@ -66,7 +73,9 @@ def wrong_numbers(method, array, shape, names):
         yield Finding(method, "NaN or infinity", "finite float32 numbers")
 
 
-def wrong_masks(array, shape):
+def wrong_masks(
+    array: Optional[np.ndarray], shape: Tuple[int, ...]
+) -> Iterator[Finding]:
     """Findings about available actions."""
     method = "get_avail_actions"
     if array is None or array.shape != shape:
@@ -80,7 +89,7 @@ def wrong_masks(array, shape):
         yield Finding(method, got, "at least one for each agent")
 
 
-def wrong_outcome(result):
+def wrong_outcome(result: Any) -> Iterator[Finding]:
     """Findings about what `step` returned."""
     if not isinstance(result, tuple) or len(result) != 3:
         count = f"{len(result)} values" if isinstance(result, tuple) else "no tuple"
@@ -100,14 +109,14 @@ def wrong_outcome(result):
             yield Finding("step", quote({key: info[key]}), f"info[{key!r}]: one bool")
 
 
-def endless(limit):
+def endless(limit: int) -> Finding:
     """The finding about an episode that has not ended after `limit` steps."""
     got = f"terminated=False after {limit} steps"
     expected = "an end after episode_limit steps at the latest"
     return Finding("step", got, f"{expected}, with info['episode_limit']=True")
 
 
-def place(t):
+def place(t: int) -> str:
     """When in an episode something was returned, after `t` steps."""
     return f" (step {t})" if t else " (after reset)"
 
@@ -122,31 +131,35 @@ class _Broken(Exception):
 class Checker:
     """Asks one environment, and notes each kind of finding once."""
 
-    def __init__(self, env, seed=0):
+    def __init__(self, env: Any, seed: int = 0) -> None:
         self.env, self.report = env, Report()
         self._rng = np.random.default_rng(seed)
-        self._noted = set()
+        self._noted: Set[Tuple[str, str]] = set()
 
     # Noting ---------------------------------------------------------------------------
 
-    def note(self, method, returned, expected, is_error=True):
+    def note(
+        self, method: str, returned: str, expected: str, is_error: bool = True
+    ) -> None:
         self._add(Finding(method, returned, expected, is_error))
 
-    def note_all(self, findings, where=""):
+    def note_all(self, findings: Iterable[Finding], where: str = "") -> None:
         for finding in findings:
             self._add(finding.at(where))
 
-    def _add(self, finding):
+    def _add(self, finding: Finding) -> None:
         if (finding.method, finding.expected) not in self._noted:
             self._noted.add((finding.method, finding.expected))
             self.report.findings.append(finding)
 
-    def require(self, is_right, method, value, expected, where=""):
+    def require(
+        self, is_right: bool, method: str, value: Any, expected: str, where: str = ""
+    ) -> bool:
         if not is_right:
             self.note(method, quote(value) + where, expected)
         return is_right
 
-    def call(self, method, *args):
+    def call(self, method: str, *args: Any) -> Any:
         try:
             return getattr(self.env, method)(*args)
         except EnvError as error:  # a wrapper of ours says what it cannot read
@@ -156,7 +169,7 @@ class Checker:
             self.note(method, raised(error), "no exception")
             raise _Broken from error
 
-    def close(self):
+    def close(self) -> None:
         try:
             with at_most(SECONDS_TO_CLOSE):
                 self.call("close")
@@ -167,7 +180,7 @@ class Checker:
 
     # Asking ---------------------------------------------------------------------------
 
-    def sizes(self):
+    def sizes(self) -> None:
         """What get_env_info says; without it nothing else can be checked."""
         missing = [m for m in METHODS if not callable(getattr(self.env, m, None))]
         for method in missing:
@@ -192,7 +205,7 @@ class Checker:
             self.require(value == info[key], f"{key} (attribute)", value, expected)
         self.report.info = {key: int(info[key]) for key in SIZES}
 
-    def observe(self, where):
+    def observe(self, where: str) -> np.ndarray:
         """Hold what is seen now against the sizes; returns available actions."""
         info = self.report.info
         shape = (info["n_agents"], info["obs_shape"])
@@ -203,11 +216,13 @@ class Checker:
         self.note_all(wrong_masks(masks, shape), where)
         return _usable(masks, shape)
 
-    def _numbers(self, method, shape, names, where):
+    def _numbers(
+        self, method: str, shape: Tuple[int, ...], names: str, where: str
+    ) -> None:
         array = as_array(self.call(method))
         self.note_all(wrong_numbers(method, array, shape, names), where)
 
-    def episode(self):
+    def episode(self) -> Trace:
         """Play one at random; returns all that was seen and paid."""
         limit, trace = self.report.info["episode_limit"], []
         self.call("reset")
@@ -228,7 +243,9 @@ class Checker:
             self.note("step", got, expected, is_error=False)
         return trace
 
-    def _step(self, actions, where):
+    def _step(
+        self, actions: np.ndarray, where: str
+    ) -> Tuple[float, bool, Dict[str, Any]]:
         result = self.call("step", actions)
         wrong = list(wrong_outcome(result))
         self.note_all(wrong, where)
@@ -237,7 +254,7 @@ class Checker:
         reward, terminated, info = result
         return 0.0 if wrong else float(reward), bool(terminated), info
 
-    def speed(self, seconds):
+    def speed(self, seconds: float) -> float:
         """Steps per second, of episodes that take `seconds` or more."""
         started, steps = time.perf_counter(), 0
         while time.perf_counter() - started < seconds:
@@ -263,7 +280,7 @@ _PURPOSE = {
 }
 
 
-def insist(env, name):
+def insist(env: Any, name: str) -> None:
     """Play one episode and close it; ConfigError with the first thing that is wrong."""
     checker = Checker(env)
     with suppress(_Broken):
@@ -275,7 +292,7 @@ def insist(env, name):
         raise ConfigError(f"env {name!r}: {finding} (more: wqmix check-env)")
 
 
-def check(make, n_episodes=3, seconds=1.0):
+def check(make: Callable[[], Any], n_episodes: int = 3, seconds: float = 1.0) -> Report:
     """Make an environment and ask it all that a runner will ask.
 
     Args:
@@ -309,7 +326,7 @@ def check(make, n_episodes=3, seconds=1.0):
     return report
 
 
-def _made(checker, make):
+def _made(checker: Checker, make: Callable[[], Any]) -> Any:
     try:
         return make()
     except HostError:
@@ -319,7 +336,7 @@ def _made(checker, make):
         raise _Broken from error
 
 
-def _check_seed(checker, make):
+def _check_seed(checker: Checker, make: Callable[[], Any]) -> None:
     """Made twice, the same first episode, and no generator but one's own seeded."""
     episodes, probes = [], [global_generators.Probe(seed) for seed in (1, 2)]
     for probe in probes:
@@ -342,7 +359,7 @@ def _check_seed(checker, make):
         checker.note(method, got, expected, is_error=False)
 
 
-def _check_state(checker):
+def _check_state(checker: Checker) -> None:
     """Where it says its state: the same state, the same episode."""
     state = checker.call("state_dict") if hasattr(checker.env, "state_dict") else None
     if state is None:
@@ -357,15 +374,16 @@ def _check_state(checker):
         checker.note("state_dict", got, "all that the next episodes depend on")
 
 
-def _is_size(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+def _is_size(value: Any) -> bool:
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_whole and value >= 1
 
 
-def _shape(array):
+def _shape(array: Optional[np.ndarray]) -> str:
     return "unlike lengths or no numbers" if array is None else f"shape {array.shape}"
 
 
-def as_array(value):
+def as_array(value: Any) -> Optional[np.ndarray]:
     """`value` as an array of numbers, or None if it is none."""
     try:
         array = np.asarray(value)
@@ -374,7 +392,7 @@ def as_array(value):
     return array if array.dtype.kind in "biuf" else None
 
 
-def _usable(array, shape):
+def _usable(array: Optional[np.ndarray], shape: Tuple[int, ...]) -> np.ndarray:
     """Masks to choose actions by, whatever is wrong with them."""
     if array is None or array.shape != shape:
         return np.ones(shape)
@@ -383,6 +401,6 @@ def _usable(array, shape):
     return array
 
 
-def _bytes(observations):
+def _bytes(observations: Any) -> Optional[bytes]:
     array = as_array(observations)
     return None if array is None else array.tobytes()

@@ -1,7 +1,10 @@
 """A user's own environment, found by the name of its class."""
 
+from __future__ import annotations
+
 import importlib
 import os
+from typing import Any, Callable, Dict, Optional
 
 from ..errors import ConfigError, raised, unknown
 from ..utils.foreign import (
@@ -16,7 +19,7 @@ from .contract import METHODS
 from .outcomes import takes
 
 
-def custom(entry_point, options, seed):
+def custom(entry_point: str, options: Dict[str, Any], seed: Optional[int]) -> Any:
     """An object with PyMARL's methods, made by `entry_point(**options, seed=seed)`.
 
     Args:
@@ -43,7 +46,7 @@ def custom(entry_point, options, seed):
     return env
 
 
-def find(entry_point):
+def find(entry_point: Any) -> Callable[..., Any]:
     """The class or function that `entry_point` names."""
     if is_file_spec(entry_point):
         return load_class(entry_point, "environment")
@@ -72,7 +75,7 @@ def find(entry_point):
     return getattr(module, name)
 
 
-def only_class(path):
+def only_class(path: str) -> type:
     """The environment's class in a file that has one.
 
     Raises:

@@ -1,8 +1,11 @@
 """Which code seeds the generators that all of a process draws from."""
 
+from __future__ import annotations
+
 import random
 import sys
 from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 import numpy as np
 
@@ -14,10 +17,11 @@ class Probe:
     same state afterwards has been seeded by it. One that was only drawn from is not.
     """
 
-    def __init__(self, seed):
-        self._seed, self.after = seed, {}
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.after: Dict[str, Dict[str, Any]] = {}
 
-    def call(self, what, function, *args):
+    def call(self, what: str, function: Callable[..., Any], *args: Any) -> Any:
         """`function(*args)`, noted under the name `what`."""
         random.seed(self._seed)
         np.random.seed(self._seed)
@@ -29,7 +33,7 @@ class Probe:
         return result
 
 
-def seeded(one, other):
+def seeded(one: Probe, other: Probe) -> Iterator[Tuple[str, str]]:
     """What two probes say: pairs of a call's name and the generator that it seeds."""
     for what, states in one.after.items():
         for name, state in states.items():
@@ -38,7 +42,7 @@ def seeded(one, other):
 
 
 @contextmanager
-def as_before():
+def as_before() -> Iterator[None]:
     """After the block the global generators are in the state they were in before."""
     python, numpy_state = random.getstate(), np.random.get_state()
     torch = sys.modules.get("torch")
@@ -52,9 +56,9 @@ def as_before():
             torch.set_rng_state(torch_state)
 
 
-def _states():
-    numpy_state = np.random.get_state()
-    states = {"Python's": random.getstate()}
+def _states() -> Dict[str, Any]:
+    numpy_state: Any = np.random.get_state()
+    states: Dict[str, Any] = {"Python's": random.getstate()}
     states["numpy's"] = (numpy_state[1].tobytes(), numpy_state[2:])
     if "torch" in sys.modules:
         state = sys.modules["torch"].get_rng_state()

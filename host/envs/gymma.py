@@ -1,15 +1,18 @@
 """Any multi-agent environment that is registered with gymnasium, by EPyMARL's keys."""
 
+from __future__ import annotations
+
 import copy
 import difflib
 from collections.abc import Mapping
 from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..errors import ConfigError
 from . import outcomes
 from .checks import whole
 from .packages import build, load
-from .spaces import SpacesEnv, check_reward_settings
+from .spaces import SpacesEnv, Step, check_reward_settings
 
 # Packages that register environments, and the extra that installs each.
 EXTRAS = {"lbforaging": "lbf", "rware": "rware"}
@@ -37,14 +40,14 @@ class GymmaEnv(SpacesEnv):
 
     def __init__(
         self,
-        key,
-        time_limit,
-        pretrained_wrapper,
-        common_reward,
-        reward_scalarisation,
-        options,
-        seed,
-    ):
+        key: str,
+        time_limit: int,
+        pretrained_wrapper: Any,
+        common_reward: bool,
+        reward_scalarisation: str,
+        options: Dict[str, Any],
+        seed: Optional[int],
+    ) -> None:
         check_reward_settings(common_reward, reward_scalarisation)
         if pretrained_wrapper is not None:
             raise ConfigError(
@@ -61,19 +64,19 @@ class GymmaEnv(SpacesEnv):
         own_state = _own(self._env, "get_state")
         super().__init__(obs_spaces, action_spaces, limit, seed, own_state)
 
-    def _begin(self, seed):
+    def _begin(self, seed: Optional[int]) -> Tuple[Any, Any]:
         observations, info = self._env.reset(seed=seed)
         self._ends.begin()
         return observations, self._masks(info)
 
-    def _play(self, actions):
+    def _play(self, actions: List[Any]) -> Step:
         observations, rewards, ended, truncated, info = self._env.step(actions)
         reward = outcomes.team_reward(rewards, self._agents, self._scalarisation)
         ended, truncated = self._ends.take(ended, truncated)
         own = info if self._infos_of_agents(info) is None else {}
         return observations, self._masks(info), reward, ended, truncated, own
 
-    def _masks(self, info):
+    def _masks(self, info: Any) -> Any:
         infos = self._infos_of_agents(info)
         if infos is not None:
             masks = [own.get("action_mask") for own in infos]
@@ -83,7 +86,7 @@ class GymmaEnv(SpacesEnv):
             return None if self._own_masks is None else self._own_masks()
         return masks
 
-    def _infos_of_agents(self, info):
+    def _infos_of_agents(self, info: Any) -> Optional[List[Any]]:
         """A list of each agent's info; None where there is one for all."""
         each = info.values() if isinstance(info, Mapping) else info
         are_all = len(each) == len(self._agents)
@@ -93,14 +96,14 @@ class GymmaEnv(SpacesEnv):
             return None
         return list(each)
 
-    def render(self):
+    def render(self) -> Any:
         return self._env.render()
 
-    def close(self):
+    def close(self) -> None:
         self._env.close()
 
 
-def _make(key, options):
+def _make(key: str, options: Dict[str, Any]) -> Any:
     gymnasium = load("gymnasium", "gymma", "gymma")
     if not isinstance(key, str) or not key:
         raise ConfigError(
@@ -121,7 +124,7 @@ def _make(key, options):
     return build(make, options)
 
 
-def _creator(gymnasium, entry_point):
+def _creator(gymnasium: Any, entry_point: Any) -> Callable[..., Any]:
     """What makes the environment, in one API whichever it speaks.
 
     Below the wrappers of gymnasium's own, which know only the one of today.
@@ -130,28 +133,29 @@ def _creator(gymnasium, entry_point):
     class Reader(gymnasium.Wrapper):
         spec = property(lambda self: self.env.spec)  # so that it's none of the spec's
 
-        def reset(self, *, seed=None, options=None):
+        def reset(self, *, seed: Optional[int] = None, options: Any = None) -> Any:
             # For those whose own reset takes no seed, and draw from `np_random`.
             gymnasium.Env.reset(self.unwrapped, seed=seed)
             return outcomes.start(self.env, seed)
 
-        def step(self, actions):
+        def step(self, actions: Any) -> Any:
             return outcomes.of_step(self.env.step(actions))
 
     create = entry_point
     if isinstance(entry_point, str):
         create = gymnasium.envs.registration.load_env_creator(entry_point)
 
-    def creator(**options):
+    def creator(**options: Any) -> Any:
         env = create(**options)
         return Reader(env) if isinstance(env, gymnasium.Env) else env
 
+    made: Any = creator
     if hasattr(create, "metadata"):  # by which `make` knows how it renders
-        creator.metadata = create.metadata
+        made.metadata = create.metadata
     return creator
 
 
-def _own(env, name):
+def _own(env: Any, name: str) -> Any:
     """What the environment itself, or a wrapper of its own, has under a name."""
     try:
         return env.get_wrapper_attr(name)
@@ -159,13 +163,13 @@ def _own(env, name):
         return None
 
 
-def _not_registered(gymnasium, name):
+def _not_registered(gymnasium: Any, name: str) -> str:
     near = difflib.get_close_matches(name, gymnasium.registry, n=_N_OFFERED)
     offer = f"the nearest are {', '.join(near)}" if near else "none has a name like it"
     return f"gymnasium knows no id {name!r}; {offer}"
 
 
-def _of_agents(key, env):
+def _of_agents(key: str, env: Any) -> Tuple[Any, Any]:
     """Observation and action spaces, one for each agent."""
     both = env.observation_space, env.action_space
     for space in both:

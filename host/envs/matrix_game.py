@@ -1,9 +1,13 @@
 """One-step games: each agent picks an action, the payoff tensor gives the reward."""
 
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
 import numpy as np
 
 from .checks import seed_of
-from .multiagentenv import BatchEnv
+from .multiagentenv import BatchEnv, Outcomes
 from .payoffs import payoff_tensor
 
 
@@ -25,7 +29,9 @@ class MatrixGameBatch(BatchEnv):
 
     obs_size = state_size = episode_limit = 1
 
-    def __init__(self, n_copies, game, payoff, seed):
+    def __init__(
+        self, n_copies: int, game: Optional[str], payoff: Any, seed: Optional[int]
+    ) -> None:
         self.payoff = payoff_tensor(game, payoff)
         self.seed = seed_of(seed)
         self.n_copies = n_copies
@@ -37,10 +43,10 @@ class MatrixGameBatch(BatchEnv):
         own_actions = np.arange(self.n_actions) < np.array(self.payoff.shape)[:, None]
         self._avail = np.repeat(own_actions[None].astype(np.uint8), n_copies, axis=0)
 
-    def reset(self, copies=None):
+    def reset(self, copies: Optional[np.ndarray] = None) -> None:
         self._over[slice(None) if copies is None else copies] = False
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> Outcomes:
         actions = np.asarray(actions)
         if (actions < 0).any():
             raise IndexError("an action is negative")
@@ -50,20 +56,20 @@ class MatrixGameBatch(BatchEnv):
         info = {"episode_limit": np.zeros(self.n_copies, dtype=bool)}
         return reward, self._over.copy(), info
 
-    def get_obs(self):
+    def get_obs(self) -> np.ndarray:
         return self._obs
 
-    def get_state(self):
+    def get_state(self) -> np.ndarray:
         return self._state
 
-    def get_avail_actions(self):
+    def get_avail_actions(self) -> np.ndarray:
         return self._avail
 
-    def state_dict(self):
+    def state_dict(self) -> Dict[str, Any]:
         return {}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
         pass  # nothing here is random
 
-    def render(self, copy=0):
+    def render(self, copy: int = 0) -> str:
         return str(self.payoff)

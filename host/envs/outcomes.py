@@ -5,9 +5,21 @@ agent; the API of today and the older one, in which `reset` returns no infos and
 one flag for both ends.
 """
 
+from __future__ import annotations
+
 import inspect
-from collections.abc import Mapping
 from numbers import Real
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
@@ -18,7 +30,7 @@ OUT_OF_TIME = "TimeLimit.truncated"  # gym's word for the end that time made
 _STEP = "(observations, rewards, terminated, truncated, infos)"
 
 
-def takes(function, name):
+def takes(function: Callable[..., Any], name: str) -> bool:
     """Whether a keyword argument can be handed to `function`."""
     try:
         parameters = inspect.signature(function).parameters
@@ -31,20 +43,20 @@ def takes(function, name):
 # Single numbers -----------------------------------------------------------------------
 
 
-def number(value):
+def number(value: Any) -> Optional[float]:
     """`value` as a float, None if it is not one number; a 0-d array is one."""
     if getattr(value, "ndim", None) == 0:
         value = np.asarray(value).item()
     return float(value) if isinstance(value, (Real, np.bool_)) else None
 
 
-def numbers_in(info):
+def numbers_in(info: Mapping[Any, Any]) -> Dict[Any, float]:
     """Those entries of an `info` that are one number each, as floats."""
     found = {key: number(value) for key, value in info.items()}
     return {key: value for key, value in found.items() if value is not None}
 
 
-def is_out_of_time(info):
+def is_out_of_time(info: Mapping[Any, Any]) -> bool:
     """Whether an `info` says that time, not the game, ended the episode."""
     return any(bool(number(info.get(key))) for key in ("episode_limit", OUT_OF_TIME))
 
@@ -52,7 +64,7 @@ def is_out_of_time(info):
 # A value for each agent ---------------------------------------------------------------
 
 
-def by_agent(value, agents, what):
+def by_agent(value: Any, agents: Sequence[Any], what: str) -> List[Any]:
     """`value` as a list with an entry for each agent; None for one that a dict omits.
 
     A dict whose keys are other names is taken in its order, if it has all agents.
@@ -67,7 +79,7 @@ def by_agent(value, agents, what):
     return value
 
 
-def _numbers(value, agents, what):
+def _numbers(value: Any, agents: Sequence[Any], what: str) -> List[Optional[float]]:
     """One number for each agent; a single one is everybody's."""
     is_named = isinstance(value, Mapping)
     entries = by_agent(value, agents, what) if is_named else _entries(value)
@@ -78,13 +90,13 @@ def _numbers(value, agents, what):
     return [None if entry is None else _single(entry, what) for entry in entries]
 
 
-def _entries(value):
+def _entries(value: Any) -> List[Any]:
     if not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0:
         return [value]
     return list(np.ravel(value) if hasattr(value, "ndim") else value)
 
 
-def _single(entry, what):
+def _single(entry: Any, what: str) -> float:
     try:
         found = number(np.reshape(entry, ()))
     except (TypeError, ValueError):
@@ -94,7 +106,7 @@ def _single(entry, what):
     return found
 
 
-def team_reward(rewards, agents, scalarisation):
+def team_reward(rewards: Any, agents: Sequence[Any], scalarisation: str) -> float:
     """One number for the team: the only one, or the `sum` or `mean` of the agents'.
 
     An agent that a dict omits is paid nothing.
@@ -106,7 +118,7 @@ def team_reward(rewards, agents, scalarisation):
     return sum(paid) if scalarisation == "sum" else sum(paid) / len(paid)
 
 
-def _flags(value, agents, what):
+def _flags(value: Any, agents: Sequence[Any], what: str) -> List[Any]:
     """True or False for each agent; None for one of which a dict says nothing."""
     if value is None:
         raise EnvError(f"{what} is None; True or False is needed")
@@ -131,10 +143,10 @@ class Ends:
         agents: their names.
     """
 
-    def __init__(self, agents):
+    def __init__(self, agents: Sequence[Any]) -> None:
         self.agents = list(agents)
 
-    def begin(self, listed=None):
+    def begin(self, listed: Optional[Collection[Any]] = None) -> None:
         """Start an episode with the agents that the environment lists, if it does."""
         self._terminated = np.zeros(len(self.agents), dtype=bool)
         self._truncated = self._terminated.copy()
@@ -142,7 +154,9 @@ class Ends:
         if not self.alive.any():
             raise EnvError("`agents` is empty, though nobody has acted yet")
 
-    def take(self, terminated, truncated, listed=None):
+    def take(
+        self, terminated: Any, truncated: Any, listed: Optional[Collection[Any]] = None
+    ) -> Tuple[bool, bool]:
         """Read the flags of a step.
 
         Afterwards `alive` says who plays on, `present` whose observations count: at the
@@ -167,12 +181,14 @@ class Ends:
         by_time = (self._truncated & ~self._terminated)[before].any()
         return not by_time, bool(by_time)
 
-    def _note(self, flags, told, what, listed):
+    def _note(
+        self, flags: np.ndarray, told: Any, what: str, listed: Optional[Collection[Any]]
+    ) -> None:
         for agent, flag in enumerate(_flags(told, self.agents, what)):
             if flag is not None and (listed is None or self.alive[agent]):
                 flags[agent] = flag
 
-    def _are_listed(self, listed):
+    def _are_listed(self, listed: Optional[Collection[Any]]) -> np.ndarray:
         if listed is None:
             return np.ones(len(self.agents), dtype=bool)
         return np.array([agent in listed for agent in self.agents])
@@ -181,7 +197,7 @@ class Ends:
 # Both APIs ----------------------------------------------------------------------------
 
 
-def start(env, seed):
+def start(env: Any, seed: Optional[int]) -> Tuple[Any, Any]:
     """`env.reset` with a seed, by either API; returns observations and infos."""
     innermost = getattr(env, "unwrapped", env)
     if takes(env.reset, "seed") and takes(innermost.reset, "seed"):
@@ -194,7 +210,7 @@ def start(env, seed):
     return result if is_pair else (result, {})
 
 
-def of_step(result):
+def of_step(result: Any) -> Tuple[Any, Any, Any, Any, Any]:
     """What `step` returned as the five values of today.
 
     The older API's one flag is the game's end, unless an info says that time made it.
@@ -218,7 +234,7 @@ def of_step(result):
     return (observations, rewards, *flags, infos)
 
 
-def _is_info(value):
+def _is_info(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(isinstance(own, Mapping) for own in value)
     return isinstance(value, Mapping)

@@ -1,8 +1,11 @@
 """Environments of other packages: importing them, and their episodes' seeds."""
 
+from __future__ import annotations
+
 import importlib
 import sys
 from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional
 
 import numpy as np
 
@@ -14,21 +17,28 @@ from .checks import seed_of
 
 
 @contextmanager
-def _without_output():
+def _without_output() -> Iterator[None]:
     """What is printed goes to the standard error: the output may be somebody's file.
 
     JaxMARL prints when it is imported, once it has put `sys.__stdout__` in place of
     whatever `sys.stdout` was.
     """
     before = sys.stdout, sys.stderr, sys.__stdout__
-    sys.stdout = sys.__stdout__ = sys.stderr
+    streams: Any = sys  # Any: by its type the last one is final
+    streams.stdout = streams.__stdout__ = sys.stderr
     try:
         yield
     finally:
-        sys.stdout, sys.stderr, sys.__stdout__ = before
+        streams.stdout, streams.stderr, streams.__stdout__ = before
 
 
-def load(module, env, extra=None, known=(), how=None):
+def load(
+    module: str,
+    env: str,
+    extra: Optional[str] = None,
+    known: Iterable[str] = (),
+    how: Optional[str] = None,
+) -> Any:
     """Import `module`, which the extra `extra` of this package installs.
 
     Or one of the user's own, in the current folder.
@@ -49,7 +59,7 @@ def load(module, env, extra=None, known=(), how=None):
         ) from None
 
 
-def build(constructor, options):
+def build(constructor: Callable[..., Any], options: Dict[str, Any]) -> Any:
     """`constructor(**options)`, where `options` are the user's.
 
     Raises:
@@ -67,13 +77,15 @@ def build(constructor, options):
 class Seeded:
     """An environment whose randomness is its `_seeds`, an `EpisodeSeeds`."""
 
-    def seed(self):
+    _seeds: EpisodeSeeds
+
+    def seed(self) -> Any:
         return self._seeds.seed
 
-    def state_dict(self):
+    def state_dict(self) -> Dict[str, Any]:
         return self._seeds.state_dict()
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
         self._seeds.load_state_dict(state)
 
 
@@ -84,17 +96,17 @@ class EpisodeSeeds:
     although the packages themselves cannot say what state they are in.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed: Optional[int]) -> None:
         self.seed = seed_of(seed)
         self._rng = np.random.default_rng(self.seed)
 
-    def draw(self, count=None):
+    def draw(self, count: Optional[int] = None) -> Any:
         """The next episode's seed, or those of the next `count`."""
         seeds = self._rng.integers(2**31, size=count)
         return int(seeds) if count is None else seeds
 
-    def state_dict(self):
+    def state_dict(self) -> Dict[str, Any]:
         return {"rng": self._rng.bit_generator.state}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
         self._rng.bit_generator.state = state["rng"]

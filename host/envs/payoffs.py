@@ -1,7 +1,10 @@
 """Payoff tensors of one-step games: the named ones, and the check of a user's own."""
 
+from __future__ import annotations
+
 import os
 from functools import lru_cache
+from typing import Any, Dict, Optional
 
 import numpy as np
 
@@ -13,12 +16,12 @@ GAMES_FILE = os.path.join(os.path.dirname(_HOST), "config", "games.yaml")
 
 
 @lru_cache(maxsize=None)
-def named_games():
+def named_games() -> Dict[str, Any]:
     """The games of ``config/games.yaml``: name -> {"payoff", "why", "source"}."""
     return reading.read_yaml(GAMES_FILE)
 
 
-def payoff_tensor(game=None, payoff=None):
+def payoff_tensor(game: Optional[str] = None, payoff: Any = None) -> np.ndarray:
     """The payoff of a named game, or a user's own, checked.
 
     Args:
@@ -39,7 +42,7 @@ def payoff_tensor(game=None, payoff=None):
     return _checked(payoff)
 
 
-def _checked(payoff):
+def _checked(payoff: Any) -> np.ndarray:
     where = "env_args.payoff"
     if not isinstance(payoff, np.ndarray):
         _refuse_ragged(payoff, where)
@@ -63,7 +66,7 @@ def _checked(payoff):
     return table.astype(np.float64)
 
 
-def _refuse_ragged(payoff, where):
+def _refuse_ragged(payoff: Any, where: str) -> None:
     """Complain unless ``payoff`` is lists in lists, equally long at equal depth."""
     if not isinstance(payoff, (list, tuple)):
         raise ConfigError(f"{where} is {payoff!r}: nested lists of numbers are needed")

@@ -1,10 +1,14 @@
 """Predator-prey on a grid, many copies at once (Rashid et al. 2020, section 6.1)."""
 
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Sequence, Tuple
+
 import numpy as np
 
 from ..errors import ConfigError
 from .checks import flag, number, pair, seed_of, whole
-from .multiagentenv import BatchEnv
+from .multiagentenv import BatchEnv, Outcomes
 
 RIGHT, DOWN, LEFT, UP, STAY, CATCH = range(6)
 N_ACTIONS = 6
@@ -70,19 +74,19 @@ class PredatorPreyBatch(BatchEnv):
 
     def __init__(
         self,
-        n_copies,
-        world_shape,
-        toroidal,
-        n_agents,
-        n_prey,
-        agent_obs,
-        episode_limit,
-        capture_agents,
-        capture_reward,
-        miscapture_punishment,
-        step_reward,
-        seed,
-    ):
+        n_copies: int,
+        world_shape: Sequence[int],
+        toroidal: bool,
+        n_agents: int,
+        n_prey: int,
+        agent_obs: Sequence[int],
+        episode_limit: int,
+        capture_agents: int,
+        capture_reward: float,
+        miscapture_punishment: float,
+        step_reward: float,
+        seed: Optional[int],
+    ) -> None:
         self.n_copies = n_copies
         self.n_actions = N_ACTIONS
         self.n_agents = whole("n_agents", n_agents, 1)
@@ -105,7 +109,7 @@ class PredatorPreyBatch(BatchEnv):
         self._allocate()
         self.reset()
 
-    def _check_room(self, toroidal):
+    def _check_room(self, toroidal: bool) -> None:
         rows, columns = self.shape
         self._area = rows * columns
         if self.n_agents + self.n_prey > self._area:
@@ -121,7 +125,7 @@ class PredatorPreyBatch(BatchEnv):
 
     # ---- what never changes ----------------------------------------------------------
 
-    def _build_maps(self, toroidal, view):
+    def _build_maps(self, toroidal: bool, view: Tuple[int, int]) -> None:
         """Tables over cells: which are adjacent, which are seen, which moves exist.
 
         Two cells follow those of the grid: ``_wall``, which stands for all that is
@@ -138,7 +142,7 @@ class PredatorPreyBatch(BatchEnv):
         self._window = self._relative_cells(window - view, toroidal)
         self._can_move = (self._next_cell != self._wall).astype(np.uint8)
 
-    def _relative_cells(self, offsets, toroidal):
+    def _relative_cells(self, offsets: np.ndarray, toroidal: bool) -> np.ndarray:
         """For each cell the cells at ``offsets`` (row, column) from it: [cells, n]."""
         rows, columns = self.shape
         here = np.indices(self.shape).reshape(2, -1, 1)
@@ -152,7 +156,9 @@ class PredatorPreyBatch(BatchEnv):
         table[: self._area] = np.where(inside, row * columns + column, self._wall)
         return table
 
-    def _build_prey_tables(self, capture_agents, capture_reward, punishment):
+    def _build_prey_tables(
+        self, capture_agents: int, capture_reward: float, punishment: float
+    ) -> None:
         """What befalls a prey, by the contents of its 4 adjacent cells.
 
         These are read as one number, ``sum_u RADIX[u] * contents[u]``.
@@ -167,7 +173,7 @@ class PredatorPreyBatch(BatchEnv):
             free = np.flatnonzero(contents[code] == FREE)
             self._prey_move[code] = free[np.arange(N_DRAWS) * len(free) // N_DRAWS]
 
-    def _allocate(self):
+    def _allocate(self) -> None:
         n, agents, prey = self.n_copies, self.n_agents, self.n_prey
         self._cells = np.empty((n, self._n_cells), dtype=np.int16)
         self._base = np.arange(n) * self._n_cells  # first cell of each copy, flattened
@@ -184,7 +190,7 @@ class PredatorPreyBatch(BatchEnv):
 
     # ---- the game --------------------------------------------------------------------
 
-    def reset(self, copies=None):
+    def reset(self, copies: Optional[np.ndarray] = None) -> None:
         which = np.arange(self.n_copies)[slice(None) if copies is None else copies]
         start = self._rng.random((len(which), self._area)).argsort(axis=1)
         self.place(
@@ -193,7 +199,7 @@ class PredatorPreyBatch(BatchEnv):
             start[:, self.n_agents : self.n_agents + self.n_prey],
         )
 
-    def place(self, which, agents, prey):
+    def place(self, which: np.ndarray, agents: np.ndarray, prey: np.ndarray) -> None:
         """Start an episode in the copies ``which``, everybody on the given cells.
 
         ``which`` holds ``n`` indices; ``agents`` ``[n, A]`` and ``prey`` ``[n, P]`` are
@@ -207,7 +213,7 @@ class PredatorPreyBatch(BatchEnv):
         for counter in (self._steps, self._caught, self._missed, self._over):
             counter[which] = 0
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> Outcomes:
         actions = np.asarray(actions, dtype=np.intp)
         if actions.min() < 0 or actions.max() >= N_ACTIONS:
             raise IndexError(f"an action is outside 0 to {N_ACTIONS - 1}")
@@ -229,7 +235,7 @@ class PredatorPreyBatch(BatchEnv):
         }
         return reward, self._over.copy(), info
 
-    def _move_agents(self, actions):
+    def _move_agents(self, actions: np.ndarray) -> None:
         """Rule 2. Row ``k`` below is whoever moves as the ``k``-th in each copy."""
         cells = self._cells.reshape(-1)
         order = self._random_order(self.n_agents)
@@ -243,7 +249,7 @@ class PredatorPreyBatch(BatchEnv):
             cells[target] = AGENT
         self._agents.put(order, there - self._base)
 
-    def _move_prey(self, actions):
+    def _move_prey(self, actions: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Rules 3 and 4; returns each copy's number of captures and miscaptures."""
         cells = self._cells.reshape(-1)
         agent_cells = self._agents + self._base[:, None]
@@ -270,56 +276,56 @@ class PredatorPreyBatch(BatchEnv):
         captures = self._captured.take(codes).sum(axis=0)
         return captures, self._miscaptured.take(codes).sum(axis=0)
 
-    def _remove_catchers(self, cells_around):
+    def _remove_catchers(self, cells_around: np.ndarray) -> None:
         cells = self._cells.reshape(-1)
         caught_from = cells_around[cells.take(cells_around) == CATCHER]
         cells[caught_from] = FREE
         self._left[caught_from] = True
 
-    def _remove_agents(self, agent_cells):
+    def _remove_agents(self, agent_cells: np.ndarray) -> None:
         left = self._left.take(agent_cells)
         self._agents[left] = self._out
         self._left[agent_cells] = False
 
-    def _random_order(self, count):
+    def _random_order(self, count: int) -> np.ndarray:
         """An order of ``count`` in each copy, [count, N]: indices into [N, count]."""
         keys = self._rng.random((self.n_copies, count), dtype=np.float32)
         order = keys.argsort(axis=1)
         order += np.arange(0, self.n_copies * count, count)[:, None]
         return np.ascontiguousarray(order.T)
 
-    def _random_draws(self):
+    def _random_draws(self) -> np.ndarray:
         """For the ``k``-th prey of each copy what chooses its move: [P, N]."""
         return self._rng.integers(N_DRAWS, size=(self.n_prey, self.n_copies))
 
     # ---- what is seen ----------------------------------------------------------------
 
-    def get_obs(self):
+    def get_obs(self) -> np.ndarray:
         seen = self._window.take(self._agents, axis=0) + self._base[:, None, None]
         contents = self._cells.reshape(-1).take(seen)
         out = self._obs.reshape(contents.shape + (N_PLANES,))
         PLANES.take(contents, axis=0, out=out, mode="clip")
         return self._obs
 
-    def get_state(self):
+    def get_state(self) -> np.ndarray:
         out = self._state.reshape(self.n_copies, self._area, N_PLANES)
         PLANES.take(self._cells[:, : self._area], axis=0, out=out, mode="clip")
         return self._state
 
-    def get_avail_actions(self):
+    def get_avail_actions(self) -> np.ndarray:
         self._can_move.take(self._agents, axis=0, out=self._avail, mode="clip")
         around = self._adjacent.take(self._agents, axis=0) + self._base[:, None, None]
         near_prey = (self._cells.reshape(-1).take(around) == PREY).any(axis=2)
         self._avail[..., CATCH] = near_prey
         return self._avail
 
-    def state_dict(self):
+    def state_dict(self) -> Dict[str, Any]:
         return {"rng": self._rng.bit_generator.state}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
         self._rng.bit_generator.state = state["rng"]
 
-    def render(self, copy=0):
+    def render(self, copy: int = 0) -> str:
         signs = np.array(list(".#oAA"))
         grid = signs[self._cells[copy, : self._area]].reshape(self.shape)
         return "\n".join("".join(row) for row in grid)

@@ -1,14 +1,17 @@
 """SMAClite, uoe-agents' Python re-implementation of SMAC: the reference of skirmish."""
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import os
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from ..errors import ConfigError
 from .checks import flag, whole
-from .multiagentenv import MultiAgentEnv
+from .multiagentenv import MultiAgentEnv, Outcome
 from .packages import EpisodeSeeds, Seeded, load
 from .skirmish import maps
 
@@ -42,7 +45,14 @@ class SmacliteEnv(Seeded, MultiAgentEnv):
         ConfigError: SMAClite is missing, or a value that cannot be.
     """
 
-    def __init__(self, map_name, time_limit, continuing_episode, use_cpp_rvo2, seed):
+    def __init__(
+        self,
+        map_name: str,
+        time_limit: Optional[int],
+        continuing_episode: bool,
+        use_cpp_rvo2: bool,
+        seed: Optional[int],
+    ) -> None:
         self._entry = maps.map_named(map_name)
         limit = maps.limit_of(self._entry, time_limit)
         self.episode_limit = whole("time_limit", limit, 1)
@@ -60,13 +70,13 @@ class SmacliteEnv(Seeded, MultiAgentEnv):
             )
         self.n_agents, self._steps = self._env.n_agents, 0
 
-    def reset(self):
+    def reset(self) -> Tuple[List[np.ndarray], np.ndarray]:
         self._steps = 0
         self._env.last_actions = np.zeros(self.n_agents * self._env.n_actions)
         self._obs, _ = self._env.reset(seed=self._seeds.draw())
         return self.get_obs(), self.get_state()
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> Outcome:
         chosen = [int(action) for action in actions]
         self._obs, reward, ended, _, info = self._env.step(chosen)
         self._steps += 1
@@ -79,48 +89,48 @@ class SmacliteEnv(Seeded, MultiAgentEnv):
         }
         return float(reward), bool(ended or by_time), info
 
-    def get_obs(self):
+    def get_obs(self) -> List[np.ndarray]:
         return list(self._obs)
 
-    def get_obs_agent(self, agent_id):
+    def get_obs_agent(self, agent_id: int) -> np.ndarray:
         return self._obs[agent_id]
 
-    def get_obs_size(self):
+    def get_obs_size(self) -> int:
         return self._env.obs_size
 
-    def get_state(self):
+    def get_state(self) -> np.ndarray:
         return self._env.get_state()
 
-    def get_state_size(self):
+    def get_state_size(self) -> int:
         return self._env.state_size
 
-    def get_avail_actions(self):
+    def get_avail_actions(self) -> List[List[int]]:
         return [mask.astype(int).tolist() for mask in self._env.get_avail_actions()]
 
-    def get_avail_agent_actions(self, agent_id):
+    def get_avail_agent_actions(self, agent_id: int) -> List[int]:
         return self.get_avail_actions()[agent_id]
 
-    def get_total_actions(self):
+    def get_total_actions(self) -> int:
         return self._env.n_actions
 
-    def render(self):
+    def render(self) -> np.ndarray:
         """A picture, uint8 [H, W, 3]."""
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         return np.array(self._env.render())
 
-    def close(self):
+    def close(self) -> None:
         self._env.close()
 
 
-def _package():
+def _package() -> Any:
     try:
         return load("smaclite.env", "smaclite", None)
     except ConfigError as error:
         raise ConfigError(f"{error}; {INSTALL}") from None
 
 
-def _map_info(name, entry):
+def _map_info(name: str, entry: Dict[str, Any]) -> Any:
     """SMAClite's own map of that name; else ours, as it would have it."""
     theirs = importlib.import_module("smaclite.env.maps.map")
     for preset in theirs.MapPreset:
@@ -162,7 +172,7 @@ def _map_info(name, entry):
     )
 
 
-def _let_beams_miss():
+def _let_beams_miss() -> None:
     """A colossus may fire at one who has just died, with nobody else near."""
     module = importlib.import_module("smaclite.env.units.targeters.targeter")
     beam = module.LaserBeamTargeter
@@ -170,7 +180,7 @@ def _let_beams_miss():
         return
     fire = beam.target
 
-    def target(self, origin, target, **known):
+    def target(self: Any, origin: Any, target: Any, **known: Any) -> Any:
         near = known["neighbour_finder"].query_radius([target], self.radius)[0]
         return fire(self, origin, target, **known) if near else 0
 

@@ -1,14 +1,17 @@
 """SMAX, JaxMARL's StarCraft-like scenarios: all copies step in one compiled call."""
 
+from __future__ import annotations
+
 import importlib
 import inspect
 import os
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from ..errors import ConfigError, unknown
 from .checks import number, whole
-from .multiagentenv import BatchEnv
+from .multiagentenv import BatchEnv, Outcomes
 from .packages import EpisodeSeeds, load
 
 _NOT_OPTIONS = ("self", "env_kwargs", "scenario", "action_type", "use_self_play_reward")
@@ -34,7 +37,15 @@ class SmaxBatch(BatchEnv):
         ConfigError: JaxMARL is missing, or a name that it does not have.
     """
 
-    def __init__(self, n_copies, map_name, time_limit, reward_scale, options, seed):
+    def __init__(
+        self,
+        n_copies: int,
+        map_name: str,
+        time_limit: int,
+        reward_scale: float,
+        options: Dict[str, Any],
+        seed: Optional[int],
+    ) -> None:
         # Beside PyTorch: on a GPU, JAX would take most of its memory for itself.
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
         smax = load("jaxmarl.environments.smax", "smax", "smax")
@@ -61,12 +72,12 @@ class SmaxBatch(BatchEnv):
         self.seed = self._seeds.seed
         self._begin, self._advance, self._merge = _compiled(game)
         self._over = np.zeros(n_copies, dtype=bool)
-        self._now = None  # nothing is compiled before the first episode
+        self._now: Any = None  # nothing is compiled before the first episode
 
-    def _draw(self):
+    def _draw(self) -> np.ndarray:
         return self._seeds.draw(self.n_copies).astype(np.uint32)
 
-    def reset(self, copies=None):
+    def reset(self, copies: Optional[np.ndarray] = None) -> None:
         begun = np.zeros(self.n_copies, dtype=bool)
         begun[slice(None) if copies is None else copies] = True
         self._over &= ~begun
@@ -74,7 +85,7 @@ class SmaxBatch(BatchEnv):
         is_all = begun.all() or self._now is None
         self._show(fresh if is_all else self._merge(begun, fresh, self._now))
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> Outcomes:
         actions = np.asarray(actions, dtype=np.int32)
         if (actions < 0).any() or (actions >= self.n_actions).any():
             raise IndexError(f"there are {self.n_actions} actions, counted from 0")
@@ -87,21 +98,21 @@ class SmaxBatch(BatchEnv):
         reward = (reward * playing * self._reward_scale).astype(np.float32)
         return reward, self._over.copy(), info
 
-    def _show(self, now):
+    def _show(self, now: Any) -> None:
         """Keep the copies' states and, where it can be written to, what is seen."""
         self._now = now
         self._obs, self._state, self._avail = (np.array(array) for array in now[1])
 
-    def get_obs(self):
+    def get_obs(self) -> np.ndarray:
         return self._obs
 
-    def get_state(self):
+    def get_state(self) -> np.ndarray:
         return self._state
 
-    def get_avail_actions(self):
+    def get_avail_actions(self) -> np.ndarray:
         return self._avail
 
-    def render(self, copy=0):
+    def render(self, copy: int = 0) -> str:
         """The units' health and positions."""
         units = self._now[0][0].state
         health, places = units.unit_health[copy], units.unit_positions[copy]
@@ -112,23 +123,25 @@ class SmaxBatch(BatchEnv):
         ]
         return "\n".join(lines)
 
-    def state_dict(self):
+    def state_dict(self) -> Dict[str, Any]:
         return self._seeds.state_dict()
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
         self._seeds.load_state_dict(state)
 
 
-def _options(smax):
+def _options(smax: Any) -> List[str]:
     """What the two constructors take, less what is settled here."""
-    taken = {}
+    taken: Dict[str, Any] = {}
     for constructor in (smax.HeuristicEnemySMAX, smax.SMAX):
         taken.update(inspect.signature(constructor.__init__).parameters)
     own = (*_NOT_OPTIONS, "max_steps")
     return [name for name in taken if name not in own]
 
 
-def _compiled(game):
+def _compiled(
+    game: Any,
+) -> Tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
     """`begin(seeds)`, `advance(states, actions)` and `merge(which, new, old)`.
 
     Over all copies. A copy's state is JaxMARL's and a random key; what is seen of it is
@@ -138,20 +151,20 @@ def _compiled(game):
     stack, where = jax.numpy.stack, jax.numpy.where
     scale = _state_scale(game)
 
-    def see(obs, inner):
+    def see(obs: Any, inner: Any) -> Any:
         avail = game.get_avail_actions(inner)
         by_agent = stack([obs[agent] for agent in game.agents])
         masks = stack([avail[agent] for agent in game.agents])
         return by_agent, obs["world_state"] * scale, masks
 
-    def begin(seed):
+    def begin(seed: Any) -> Any:
         own, key = jax.random.split(jax.random.PRNGKey(seed))
         obs, inner = game.reset(key)
         # JaxMARL's first state has weak types: the first step would compile again.
         inner = jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), inner)
         return (inner, own), see(obs, inner)
 
-    def advance(state, actions):
+    def advance(state: Any, actions: Any) -> Any:
         inner, own = state
         own, key = jax.random.split(own)
         chosen = {agent: actions[i] for i, agent in enumerate(game.agents)}
@@ -162,8 +175,8 @@ def _compiled(game):
         ends = over, allies & ~enemies, over & allies & enemies
         return ((inner, own), see(obs, inner)), (reward[game.agents[0]], *ends)
 
-    def merge(which, new, old):
-        def pick(x, y):
+    def merge(which: Any, new: Any, old: Any) -> Any:
+        def pick(x: Any, y: Any) -> Any:
             return where(which.reshape(-1, *[1] * (x.ndim - 1)), x, y)
 
         return jax.tree.map(pick, new, old)
@@ -171,7 +184,7 @@ def _compiled(game):
     return jax.jit(jax.vmap(begin)), jax.jit(jax.vmap(advance)), jax.jit(merge)
 
 
-def _state_scale(game):
+def _state_scale(game: Any) -> np.ndarray:
     """What brings the world state's positions and unit types to [0, 1].
 
     They are up to 32 and 5 there, and QMIX's hypernetworks would multiply them.

@@ -1,8 +1,11 @@
 """StarCraft's own challenges, where `smac` or `smacv2` and the game are installed."""
 
+from __future__ import annotations
+
 import copy
 import importlib
 import os
+from typing import Any, Callable, Dict
 
 from ...config.names import nearest
 from ..errors import ConfigError
@@ -11,12 +14,12 @@ _OTHER_SMAC = "; the smac on PyPI is another package, a hyper-parameter optimise
 _TOO_NEW = "Descriptors cannot be created directly"  # what protobuf says from 4 on
 
 
-def sc2(**env_args):
+def sc2(**env_args: Any) -> Any:
     """SMAC's environment, which takes all its settings itself."""
     return _ready(_load("smac.env", "StarCraft2Env", "sc2", _OTHER_SMAC), env_args)
 
 
-def sc2v2(**env_args):
+def sc2v2(**env_args: Any) -> Any:
     """SMACv2's environment: units and positions are drawn anew for each episode.
 
     Its settings are handed over as copies, since it writes into them.
@@ -25,7 +28,7 @@ def sc2v2(**env_args):
     return _ready(found, copy.deepcopy(env_args))
 
 
-def _load(module, name, env, warning):
+def _load(module: str, name: str, env: str, warning: str) -> Any:
     package = module.split(".")[0]
     try:
         return getattr(importlib.import_module(module), name)
@@ -43,7 +46,7 @@ def _load(module, name, env, warning):
         ) from None
 
 
-def _ready(constructor, env_args):
+def _ready(constructor: Callable[..., Any], env_args: Dict[str, Any]) -> Any:
     """Construct it; what a user can mend, then or when the game starts, is one line."""
     name = env_args.get("map_name")
     try:
@@ -63,14 +66,14 @@ def _ready(constructor, env_args):
     return env
 
 
-def _package(constructor):
+def _package(constructor: Callable[..., Any]) -> str:
     return constructor.__module__.split(".")[0]
 
 
-def _or_one_line(launch, package):
+def _or_one_line(launch: Callable[[], Any], package: str) -> Callable[[], None]:
     """`launch`, the game's start, whose failures say what to look at."""
 
-    def launch_or_say():
+    def launch_or_say() -> None:
         try:
             launch()
         except Exception as error:  # whatever pysc2, the system or the game raise

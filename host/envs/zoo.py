@@ -1,16 +1,19 @@
 """PettingZoo's parallel environments, and mpe2's, which are of that kind."""
 
+from __future__ import annotations
+
 import difflib
 import importlib
 import os
 import pkgutil
 import re
+from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
 
 from ..errors import ConfigError
 from . import outcomes
 from .checks import whole
 from .packages import build, load
-from .spaces import SpacesEnv, check_reward_settings
+from .spaces import SpacesEnv, Step, check_reward_settings
 
 _VERSION = re.compile(r"_v\d+$")
 _N_OFFERED = 3
@@ -35,8 +38,14 @@ class ParallelEnv(SpacesEnv):
     """
 
     def __init__(
-        self, key, time_limit, common_reward, reward_scalarisation, options, seed
-    ):
+        self,
+        key: str,
+        time_limit: int,
+        common_reward: bool,
+        reward_scalarisation: str,
+        options: Dict[str, Any],
+        seed: Optional[int],
+    ) -> None:
         check_reward_settings(common_reward, reward_scalarisation)
         self._scalarisation = reward_scalarisation
         self._env = build(_find(key).parallel_env, options)
@@ -49,12 +58,12 @@ class ParallelEnv(SpacesEnv):
         own_state = getattr(self._env, "state", None)
         super().__init__(obs_spaces, action_spaces, limit, seed, own_state)
 
-    def _begin(self, seed):
+    def _begin(self, seed: Optional[int]) -> Tuple[Any, Any]:
         observations, infos = outcomes.start(self._env, seed)
         self._ends.begin(self._listed())
         return self._seen(observations, infos)
 
-    def _play(self, actions):
+    def _play(self, actions: List[Any]) -> Step:
         pairs = zip(self._agents, actions, self._ends.alive)
         acting = {agent: action for agent, action, is_alive in pairs if is_alive}
         step = outcomes.of_step(self._env.step(acting))
@@ -63,10 +72,10 @@ class ParallelEnv(SpacesEnv):
         ended, truncated = self._ends.take(ended, truncated, self._listed())
         return *self._seen(observations, infos), reward, ended, truncated, {}
 
-    def _listed(self):
+    def _listed(self) -> Any:
         return getattr(self._env, "agents", None)
 
-    def _seen(self, observations, infos):
+    def _seen(self, observations: Any, infos: Any) -> Tuple[List[Any], List[Any]]:
         """Observations and masks; None for agents that are gone.
 
         When all end at once, they may be out of time: what they see then still counts.
@@ -85,14 +94,16 @@ class ParallelEnv(SpacesEnv):
             masks.append(mask)
         return seen, masks
 
-    def render(self):
+    def render(self) -> Any:
         return self._env.render()
 
-    def close(self):
+    def close(self) -> None:
         self._env.close()
 
 
-def mpe(key, time_limit, options, **env_args):
+def mpe(
+    key: str, time_limit: int, options: Dict[str, Any], **env_args: Any
+) -> ParallelEnv:
     """One of mpe2's particle worlds: `key` is its name there."""
     mpe2 = load("mpe2", "mpe", "mpe")
     names = [name for _, name, _ in pkgutil.iter_modules(mpe2.__path__)]
@@ -106,7 +117,7 @@ def mpe(key, time_limit, options, **env_args):
     return ParallelEnv(f"mpe2.{key}", time_limit, options=options, **env_args)
 
 
-def _find(key):
+def _find(key: str) -> Any:
     """The module named `key`, which must have `parallel_env`."""
     load("pettingzoo", "pettingzoo", "pettingzoo")
     needed = ConfigError(
@@ -140,24 +151,24 @@ def _find(key):
     return module
 
 
-def _modules(package):
+def _modules(package: Any) -> List[str]:
     path = getattr(package, "__path__", [])  # a plain module has none
     return [name for _, name, _ in pkgutil.iter_modules(path)]
 
 
-def _nearest(name, names):
+def _nearest(name: str, names: Collection[str]) -> str:
     near = difflib.get_close_matches(str(name), names, n=_N_OFFERED, cutoff=0.4)
     return f"the nearest are {', '.join(near or sorted(names)) or 'none'}"
 
 
-def _each(values, agents, what):
+def _each(values: Any, agents: Sequence[Any], what: str) -> List[Any]:
     """A list for each agent; other entries of a dict (`__common__`) are left out."""
     if isinstance(values, dict):
         return [values.get(agent) for agent in agents]
     return outcomes.by_agent(values, agents, what)
 
 
-def _without_mask(space):
+def _without_mask(space: Any) -> Any:
     """A Dict space of observation and mask: the observation's alone."""
     parts = getattr(space, "spaces", None)
     if not isinstance(parts, dict) or "action_mask" not in parts:

@@ -1,18 +1,24 @@
 """Q-learning of decomposed joint values: IQL, VDN and QMIX."""
 
+from __future__ import annotations
+
 import copy
 import os
+from types import SimpleNamespace
+from typing import Any, Dict, Optional
 
 import numpy as np
 import torch as th
 from torch.optim import Adam, RMSprop
 
 from ...storage.value_check import ValueCheck
+from ..components.episode_buffer import EpisodeBatch, Scheme
 from ..components.running_moments import RunningMoments
 from ..components.state_norm import StateNorm
 from ..errors import CheckpointError, NonFiniteError
 from ..modules.mixers import REGISTRY as mixer_REGISTRY
 from ..utils.checkpoints import load_tensors, same_networks
+from ..utils.logging import Logger
 from .targets import td_targets
 
 TARGET = "target"  # the folder of what PyMARL's checkpoints leave out
@@ -39,17 +45,21 @@ class QLearner:
     many environment steps, and stays there.
     """
 
-    def __init__(self, mac, scheme, logger, args):
+    def __init__(
+        self, mac: Any, scheme: Scheme, logger: Logger, args: SimpleNamespace
+    ) -> None:
         self.args = args
         self.mac = mac
         self.logger = logger
         self.params = list(mac.parameters())
-        self.mixer = self.target_mixer = None
+        self.mixer: Optional[th.nn.Module] = None
+        self.target_mixer: Any = None  # where there is a mixer
         if args.mixer is not None:
             self.mixer = mixer_REGISTRY[args.mixer](args)
             self.params += list(self.mixer.parameters())
             self.target_mixer = copy.deepcopy(self.mixer)
         self.target_mac = copy.deepcopy(mac)
+        self.optimiser: th.optim.Optimizer
         if args.optimizer == "adam":
             self.optimiser = Adam(self.params, lr=args.lr)
         else:
@@ -59,7 +69,7 @@ class QLearner:
         self.last_target_update_episode = self.last_episode = 0
         self.train_steps = self.last_target_update_step = 0
         width = args.n_agents if args.mixer is None else 1
-        self.moments = {
+        self.moments: Dict[str, Any] = {
             "rewards": RunningMoments.at_start(1),
             "returns": RunningMoments.at_start(width),
             "states": StateNorm.at_start(int(np.prod(args.state_shape))),
@@ -69,7 +79,9 @@ class QLearner:
         self.value_check = ValueCheck(warn) if is_raw else None
         self.log_stats_t = -args.learner_log_interval - 1
 
-    def train(self, batch, t_env, episode_num, per_weight=None):
+    def train(
+        self, batch: EpisodeBatch, t_env: int, episode_num: int, per_weight: Any = None
+    ) -> Optional[Dict[str, th.Tensor]]:
         """One update on a batch of episodes.
 
         Args:
@@ -99,7 +111,7 @@ class QLearner:
         mask = mask.expand_as(chosen)
         targets = self._targets(batch, utilities.detach(), mask, states)
         td_error = (chosen - targets) * mask
-        weights = 1
+        weights: Any = 1
         if per_weight is not None:
             weights = th.as_tensor(per_weight).to(mask).reshape(-1, 1, 1)
         loss = (weights * td_error**2).sum() / mask.sum()
@@ -123,14 +135,14 @@ class QLearner:
             return {"td_errors_abs": _priorities(td_error.detach(), mask)}
         return None
 
-    def _set_learning_rate(self, t_env):
+    def _set_learning_rate(self, t_env: int) -> None:
         time, first = self.args.lr_anneal_time, self.args.lr
         if time > 0:
             share = min(t_env / time, 1)
             for group in self.optimiser.param_groups:
                 group["lr"] = first + (self.args.lr_finish - first) * share
 
-    def _let_targets_follow(self, episode_num):
+    def _let_targets_follow(self, episode_num: int) -> None:
         self.train_steps += 1
         if episode_num < self.last_episode:  # counted anew since a checkpoint
             self.last_target_update_episode -= self.last_episode - episode_num
@@ -150,14 +162,20 @@ class QLearner:
             self._blend_targets(interval_or_tau)
 
     @staticmethod
-    def _unroll(mac, batch):
+    def _unroll(mac: Any, batch: EpisodeBatch) -> th.Tensor:
         """The controller's utilities over whole episodes, `[B, T+1, A, U]`."""
         mac.init_hidden(batch.batch_size)
         steps = [mac.forward(batch, t=t) for t in range(batch.max_seq_length)]
         return th.stack(steps, dim=1)
 
     @th.no_grad()
-    def _targets(self, batch, utilities, mask, states):
+    def _targets(
+        self,
+        batch: EpisodeBatch,
+        utilities: th.Tensor,
+        mask: th.Tensor,
+        states: th.Tensor,
+    ) -> th.Tensor:
         """Targets: `[B, T, 1]`, or `[B, T, A]` without a mixer."""
         target_utilities = self._unroll(self.target_mac, batch)
         judge = utilities if self.args.double_q else target_utilities
@@ -179,13 +197,13 @@ class QLearner:
             targets = self.moments["returns"].standardise(targets)
         return targets
 
-    def seen_by_mixers(self, states):
+    def seen_by_mixers(self, states: th.Tensor) -> th.Tensor:
         """The states [..., S] as mixers see them."""
         return (
             self.moments["states"].normalise(states) if self.args.state_norm else states
         )
 
-    def _rewards(self, batch):
+    def _rewards(self, batch: EpisodeBatch) -> th.Tensor:
         rewards = batch["reward"][:, :-1]
         if self.args.standardise_rewards:
             self.moments["rewards"] = self.moments["rewards"].merged(rewards)
@@ -193,7 +211,7 @@ class QLearner:
         return rewards
 
     @staticmethod
-    def _mask(batch):
+    def _mask(batch: EpisodeBatch) -> th.Tensor:
         """1 for the transitions that happened, `[B, T, 1]`: those that led to a state.
 
         PyMARL asks instead that no earlier step terminated: the same, but for an
@@ -203,7 +221,7 @@ class QLearner:
         return batch["filled"][:, 1:].float()
 
     @staticmethod
-    def _check_finite(loss, grad_norm, t_env):
+    def _check_finite(loss: th.Tensor, grad_norm: th.Tensor, t_env: int) -> None:
         if th.isfinite(loss.detach() + grad_norm):
             return
         term, value = ("gradient norm", grad_norm)
@@ -211,7 +229,16 @@ class QLearner:
             term, value = ("loss", loss)
         raise NonFiniteError(term, value.item(), t_env)
 
-    def _log(self, t_env, loss, grad_norm, td_error, chosen, targets, mask):
+    def _log(
+        self,
+        t_env: int,
+        loss: th.Tensor,
+        grad_norm: th.Tensor,
+        td_error: th.Tensor,
+        chosen: th.Tensor,
+        targets: th.Tensor,
+        mask: th.Tensor,
+    ) -> None:
         count = mask.sum().item()
         per_agent = count * self.args.n_agents
         stats = {
@@ -226,28 +253,28 @@ class QLearner:
         for key, value in stats.items():
             self.logger.log_stat(key, value, t_env)
 
-    def _update_targets(self):
+    def _update_targets(self) -> None:
         self.target_mac.load_state(self.mac)
         if self.mixer is not None:
             self.target_mixer.load_state_dict(self.mixer.state_dict())
         self.logger.console_logger.debug("Updated target network")
 
     @th.no_grad()
-    def _blend_targets(self, tau):
+    def _blend_targets(self, tau: float) -> None:
         pairs = list(zip(self.mac.parameters(), self.target_mac.parameters()))
         if self.mixer is not None:
             pairs += zip(self.mixer.parameters(), self.target_mixer.parameters())
         for new, old in pairs:
             old.lerp_(new, tau)
 
-    def cuda(self):
+    def cuda(self) -> None:
         self.mac.cuda()
         self.target_mac.cuda()
         if self.mixer is not None:
             self.mixer.cuda()
             self.target_mixer.cuda()
 
-    def save_models(self, path):
+    def save_models(self, path: str) -> None:
         """Write PyMARL's files, and what makes a resumed run exact."""
         self.mac.save_models(path)
         if self.mixer is not None:
@@ -261,7 +288,7 @@ class QLearner:
             state["target_mixer"] = self.target_mixer.state_dict()
         th.save(state, f"{path}/{TARGET}/q_learner.th")
 
-    def load_models(self, path):
+    def load_models(self, path: str) -> None:
         """Read what `save_models` wrote.
 
         Of another's checkpoint (PyMARL's QMIX, Weighted QMIX), which has no such target
@@ -273,7 +300,7 @@ class QLearner:
         with same_networks(path):
             self._load(path)
 
-    def _load(self, path):
+    def _load(self, path: str) -> None:
         state = load_tensors(f"{path}/opt.th")
         is_adam = "betas" in self.optimiser.param_groups[0]
         if any(("betas" in group) != is_adam for group in state["param_groups"]):
@@ -288,7 +315,7 @@ class QLearner:
         if os.path.isdir(f"{path}/{TARGET}"):
             self._load_targets(f"{path}/{TARGET}")
 
-    def _load_targets(self, path):
+    def _load_targets(self, path: str) -> None:
         self.target_mac.load_models(path)
         state = load_tensors(f"{path}/q_learner.th")
         if self.mixer is not None:
@@ -301,7 +328,7 @@ class QLearner:
             self.moments[key] = type(self.moments[key])(*moments)
 
 
-def _priorities(td_error, mask):
+def _priorities(td_error: th.Tensor, mask: th.Tensor) -> th.Tensor:
     """Sum of |error| over the steps, by the root of their number, `[B, 1]` (PyMARL2).
 
     Without a mixer the mean over the agents.

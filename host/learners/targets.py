@@ -1,9 +1,17 @@
 """Targets of Q-learning, as pure tensor functions."""
 
+from __future__ import annotations
+
 import torch as th
 
 
-def td_targets(rewards, discount, mask, values, td_lambda):
+def td_targets(
+    rewards: th.Tensor,
+    discount: th.Tensor,
+    mask: th.Tensor,
+    values: th.Tensor,
+    td_lambda: float,
+) -> th.Tensor:
     """One-step targets (`td_lambda` 0), or those of TD(lambda).
 
         y_t = r_t + gamma (1 - terminated_t) ((1 - lambda) v_{t+1} + lambda y_{t+1})

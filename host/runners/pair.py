@@ -1,5 +1,9 @@
 """An environment to train in and one for tests, which do not disturb each other."""
 
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Optional
+
 from ..envs.multiagentenv import state_of
 from ..utils import random_state
 
@@ -18,14 +22,16 @@ class Pair:
         is_shared: tests play in training's environment.
     """
 
-    def __init__(self, make, env_args, is_shared):
+    def __init__(
+        self, make: Callable[..., Any], env_args: Dict[str, Any], is_shared: bool
+    ) -> None:
         self._make, self._env_args, self._is_shared = make, env_args, is_shared
         self._test_seed = random_state.seed_for(env_args["seed"], "tests")
         self._generators, self._is_test = random_state.Own(self._test_seed), False
         self._tests = self._state_of_tests = None  # the state: for when it is made
         self.training = make(**env_args)
 
-    def begin(self, test_mode):
+    def begin(self, test_mode: bool) -> Any:
         """The environment whose turn it is, with its global generators, till `end`."""
         self.end()
         if test_mode:
@@ -33,13 +39,13 @@ class Pair:
         self._is_test = test_mode
         return self._test_env() if test_mode else self.training
 
-    def end(self):
+    def end(self) -> None:
         """Training's are the global generators again."""
         if self._is_test:
             self._generators.leave()
         self._is_test = False
 
-    def _test_env(self):
+    def _test_env(self) -> Any:
         if self._is_shared:
             return self.training
         if self._tests is None:
@@ -48,7 +54,7 @@ class Pair:
                 self._tests.load_state_dict(self._state_of_tests)
         return self._tests
 
-    def state_dict(self):
+    def state_dict(self) -> Optional[Dict[str, Any]]:
         """What the next episodes of both depend on; None where training's cannot say.
 
         Asked between episodes.
@@ -65,7 +71,7 @@ class Pair:
             "random_of_tests": self._generators.state_dict(),
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
         """Take what `state_dict` returned, or (older checkpoints) training's alone."""
         self.end()
         if set(state) != KEYS:
@@ -78,7 +84,7 @@ class Pair:
         random_state.load_state_dict(state["random"])
         self._generators.load_state_dict(state["random_of_tests"])
 
-    def close(self):
+    def close(self) -> None:
         """Close both."""
         self.training.close()
         if self._tests is not None:

@@ -1,15 +1,21 @@
 """Any environment as a batch: copies in worker processes that share their results."""
 
+from __future__ import annotations
+
+import logging
 from functools import partial
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
 from ..envs import maker
-from ..envs.multiagentenv import BatchEnv
+from ..envs.multiagentenv import BatchEnv, Outcomes
 from ..envs.outcomes import numbers_in
 from ..utils import random_state
 from .pair import Pair
-from .worker import Team, worker_context
+from .worker import Limits, Team, worker_context
+
+Shared = Dict[str, Tuple[Any, Any, Tuple[int, ...]]]  # field -> memory, type, shape
 
 
 class SharedBatch(BatchEnv):
@@ -20,7 +26,15 @@ class SharedBatch(BatchEnv):
     Each is a `Pair`: `begin` says which of the two the next reset is of.
     """
 
-    def __init__(self, n_copies, name, env_args, limits, log, is_shared=True):
+    def __init__(
+        self,
+        n_copies: int,
+        name: str,
+        env_args: Dict[str, Any],
+        limits: Limits,
+        log: logging.Logger,
+        is_shared: bool = True,
+    ) -> None:
         env_fn = maker(name)
         one = env_fn(**env_args)  # for its sizes only
         info = one.get_env_info()
@@ -35,7 +49,7 @@ class SharedBatch(BatchEnv):
         make = partial(_make_player, env_fn, is_shared, self._shared)
         self.team = Team(make, env_args, n_copies, limits, log)
 
-    def _allocate(self):
+    def _allocate(self) -> Shared:
         """Memory that the workers inherit: field -> (raw memory, type, shape)."""
         agents = (self.n_copies, self.n_agents)
         fields = {
@@ -53,24 +67,24 @@ class SharedBatch(BatchEnv):
         }
 
     @property
-    def training(self):
+    def training(self) -> SharedBatch:
         return self
 
-    def begin(self, test_mode):
+    def begin(self, test_mode: bool) -> SharedBatch:
         """This batch, whose next reset is of the environments for tests, or not."""
         self._is_test = test_mode
         return self
 
-    def end(self):
+    def end(self) -> None:
         """Whose turn it is, each worker keeps to itself."""
         self._is_test = False
 
-    def reset(self, copies=None):
+    def reset(self, copies: Optional[np.ndarray] = None) -> None:
         chosen = np.arange(self.n_copies)[slice(None) if copies is None else copies]
         self._over[chosen] = False
         self.team.ask(chosen, "reset", [(self._is_test,) for _ in chosen])
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> Outcomes:
         running = np.flatnonzero(~self._over)
         self._arrays["actions"][:] = actions
         self._arrays["reward"][self._over] = 0
@@ -85,31 +99,31 @@ class SharedBatch(BatchEnv):
         info["episode_limit"] = limits.astype(bool)
         return self._arrays["reward"].copy(), self._over.copy(), info
 
-    def get_obs(self):
+    def get_obs(self) -> np.ndarray:
         return self._arrays["obs"]
 
-    def get_state(self):
+    def get_state(self) -> np.ndarray:
         return self._arrays["state"]
 
-    def get_avail_actions(self):
+    def get_avail_actions(self) -> np.ndarray:
         return self._arrays["avail"]
 
-    def state_dict(self):
+    def state_dict(self) -> Optional[Dict[str, Any]]:
         states = self.team.insist("state_dict")
         return None if None in states else {"copies": states}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
         self.team.insist("load_state_dict", [(own,) for own in state["copies"]])
 
-    def close(self):
+    def close(self) -> None:
         self.team.close()
 
 
-def _n_bytes(dtype, shape):
+def _n_bytes(dtype: Any, shape: Tuple[int, ...]) -> int:
     return int(np.prod(shape)) * np.dtype(dtype).itemsize
 
 
-def _as_arrays(shared):
+def _as_arrays(shared: Shared) -> Dict[str, np.ndarray]:
     return {
         name: np.frombuffer(raw, dtype=dtype).reshape(shape)
         for name, (raw, dtype, shape) in shared.items()
@@ -119,7 +133,7 @@ def _as_arrays(shared):
 class _Player:
     """What a worker serves: environments whose results go to its share of memory."""
 
-    def __init__(self, pair, shared, copy):
+    def __init__(self, pair: Pair, shared: Shared, copy: int) -> None:
         self.pair, self.env, self.close = pair, pair.training, pair.close
         self.state_dict, self.load_state_dict = pair.state_dict, pair.load_state_dict
         self.own = {name: array[copy] for name, array in _as_arrays(shared).items()}
@@ -128,24 +142,30 @@ class _Player:
             for name in ("reward", "terminated")
         )
 
-    def reset(self, test_mode=False):
+    def reset(self, test_mode: bool = False) -> None:
         self.env = self.pair.begin(test_mode)
         self.env.reset()
         self.terminated[:] = False
         self._observe()
 
-    def step(self):
+    def step(self) -> Dict[Any, float]:
         reward, terminated, info = self.env.step(self.own["actions"].copy())
         self.reward[:], self.terminated[:] = reward, terminated
         self._observe()
         return numbers_in(info)
 
-    def _observe(self):
+    def _observe(self) -> None:
         self.own["obs"][:] = self.env.get_obs()
         self.own["state"][:] = self.env.get_state()
         self.own["avail"][:] = self.env.get_avail_actions()
 
 
-def _make_player(env_fn, is_shared, shared, env_args, copy):
+def _make_player(
+    env_fn: Callable[..., Any],
+    is_shared: bool,
+    shared: Shared,
+    env_args: Dict[str, Any],
+    copy: int,
+) -> _Player:
     random_state.seed_globals(env_args["seed"])  # a fork's are all alike
     return _Player(Pair(env_fn, env_args, is_shared), shared, copy)

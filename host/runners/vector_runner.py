@@ -1,12 +1,18 @@
 """Many copies of an environment, stepped together and acted for in one batch."""
 
+from __future__ import annotations
+
 from functools import partial
+from types import SimpleNamespace
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 import torch as th
 
-from ..envs import BATCH_REGISTRY
+from ..components.episode_buffer import EpisodeBatch
+from ..envs import BATCH_REGISTRY, BatchEnv
 from ..envs.outcomes import numbers_in
+from ..utils.logging import Logger
 from .base import Runner
 from .pair import Pair
 from .shared_batch import SharedBatch
@@ -20,34 +26,35 @@ class VectorRunner(Runner):
     with shared memory. The batch that `run` returns is used again by the next call.
     """
 
-    def __init__(self, args, logger):
+    def __init__(self, args: SimpleNamespace, logger: Logger) -> None:
         super().__init__(args, logger)
         shares, env_args = self.shares_env(), args.env_args
         if args.env in BATCH_REGISTRY:
             make = partial(BATCH_REGISTRY[args.env], self.batch_size)
-            self.pair = Pair(make, env_args, shares)
+            self.pair: Union[Pair, SharedBatch] = Pair(make, env_args, shares)
         else:
             limits, log = Limits.of(args), logger.console_logger
             self.pair = SharedBatch(
                 self.batch_size, args.env, env_args, limits, log, shares
             )
-        self.env = self.pair.training
+        self.env: BatchEnv = self.pair.training
         self.episode_limit = self.env.episode_limit
-        self.batch, self._used = None, 0
+        self.batch: Optional[EpisodeBatch] = None
+        self._used = 0
 
-    def get_env_info(self):
+    def get_env_info(self) -> Dict[str, Any]:
         return self.env.get_env_info()
 
-    def close_env(self):
+    def close_env(self) -> None:
         self.pair.close()
 
-    def env_states(self):
+    def env_states(self) -> List[Optional[Dict[str, Any]]]:
         return [self.pair.state_dict()]
 
-    def load_env_states(self, states):
+    def load_env_states(self, states: List[Dict[str, Any]]) -> None:
         self.pair.load_state_dict(states[0])
 
-    def episodes_to_update_after(self, episode):
+    def episodes_to_update_after(self, episode: int) -> Sequence[int]:
         """Every episode of the rollout, once `batch_size` of them were played.
 
         So that there are as many updates for each episode as with the episode runner.
@@ -55,7 +62,7 @@ class VectorRunner(Runner):
         first = max(episode, self.args.batch_size - 1)
         return range(first, episode + self.batch_size)
 
-    def run(self, test_mode=False):
+    def run(self, test_mode: bool = False) -> EpisodeBatch:
         """Play an episode in each copy; returns their EpisodeBatch.
 
         If a worker is lost, the whole rollout is played again, as in the parallel one.
@@ -68,7 +75,7 @@ class VectorRunner(Runner):
             self.env = self.pair.training
 
     @th.no_grad()
-    def _play(self, test_mode):
+    def _play(self, test_mode: bool) -> EpisodeBatch:
         """One try of `run`.
 
         The batch's contents are those that the other runners would write: an
@@ -79,7 +86,7 @@ class VectorRunner(Runner):
         self.mac.init_hidden(batch_size=self.batch_size)
         lengths = np.zeros(self.batch_size, dtype=int)
         returns = np.zeros(self.batch_size)
-        infos = [{}] * self.batch_size
+        infos: List[Dict[str, Any]] = [{}] * self.batch_size
         chosen = np.zeros((self.batch_size, self.env.n_agents), dtype=np.intp)
         acting = running = np.ones(self.batch_size, dtype=bool)
         self._observe(batch, running, 0)
@@ -103,7 +110,7 @@ class VectorRunner(Runner):
         self._finish(returns.tolist(), lengths.tolist(), infos, test_mode)
         return batch
 
-    def _empty_batch(self):
+    def _empty_batch(self) -> EpisodeBatch:
         """The batch of the last run, all zeros again."""
         if self.batch is None:
             self.batch = self.new_batch()
@@ -112,7 +119,9 @@ class VectorRunner(Runner):
         self._used = 0
         return self.batch
 
-    def _act(self, batch, acting, t, test_mode):
+    def _act(
+        self, batch: EpisodeBatch, acting: np.ndarray, t: int, test_mode: bool
+    ) -> np.ndarray:
         rows = _rows(acting)
         actions = self.mac.select_actions(
             batch, t_ep=t, t_env=self.t_env, bs=rows, test_mode=test_mode
@@ -121,12 +130,19 @@ class VectorRunner(Runner):
         batch.update(new_actions, bs=rows, ts=t, mark_filled=False)
         return actions.cpu().numpy()
 
-    def _store(self, batch, acting, t, reward, ended):
+    def _store(
+        self,
+        batch: EpisodeBatch,
+        acting: np.ndarray,
+        t: int,
+        reward: np.ndarray,
+        ended: np.ndarray,
+    ) -> None:
         rows = _rows(acting)
         outcome = {"reward": reward[rows], "terminated": ended[rows]}
         batch.update(outcome, bs=rows, ts=t, mark_filled=False)
 
-    def _observe(self, batch, acting, t):
+    def _observe(self, batch: EpisodeBatch, acting: np.ndarray, t: int) -> None:
         rows = _rows(acting)
         observed = {
             "state": self.env.get_state()[rows],
@@ -137,6 +153,6 @@ class VectorRunner(Runner):
         self._used = t + 1
 
 
-def _rows(mask):
+def _rows(mask: np.ndarray) -> Any:
     """The index of the copies in `mask`; one slice for all, which is faster."""
     return slice(None) if mask.all() else np.flatnonzero(mask)

@@ -1,5 +1,8 @@
 """Processes that serve an object each, the lines to them, and their replacement."""
 
+from __future__ import annotations
+
+import logging
 import multiprocessing
 import signal
 import socket
@@ -8,11 +11,27 @@ import time
 import traceback
 from collections import deque
 from functools import partial
-from typing import NamedTuple
+from multiprocessing.connection import Connection
+from types import SimpleNamespace
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 import numpy as np
 
 from ..errors import HostError, WorkerError
+
+Result = TypeVar("Result")
 
 _SECONDS_TO_CLOSE = 5
 _SECONDS_BETWEEN_LINES = 5  # while workers are being started
@@ -22,7 +41,7 @@ _WINDOW = 600  # seconds within which restarts are counted
 class WorkerLost(Exception):
     """A worker process is gone or does not answer: why, and which one."""
 
-    def __init__(self, number, reason):
+    def __init__(self, number: int, reason: str) -> None:
         super().__init__(f"environment worker {number} {reason}")
         self.number = number
 
@@ -38,23 +57,23 @@ class Limits(NamedTuple):
     restarts: int
 
     @classmethod
-    def of(cls, args):
+    def of(cls, args: SimpleNamespace) -> Limits:
         return cls(args.worker_timeout, args.worker_restarts)
 
 
-def worker_context():
+def worker_context() -> Any:
     """Forked where possible: what was registered in this process is there too."""
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("fork" if "fork" in methods else None)
 
 
-def seeded(env_args, count):
+def seeded(env_args: Dict[str, Any], count: int) -> List[Dict[str, Any]]:
     """`count` copies of `env_args` with distinct seeds."""
     seeds = np.random.SeedSequence(env_args["seed"]).generate_state(count)
     return [{**env_args, "seed": int(seed)} for seed in seeds]
 
 
-def until_whole(play, *args):
+def until_whole(play: Callable[..., Result], *args: Any) -> Result:
     """What `play(*args)` returns, once no worker was lost meanwhile."""
     while True:
         try:
@@ -70,11 +89,18 @@ class Team:
     own, derived from `env_args["seed"]`, its number and how often it was replaced.
     """
 
-    def __init__(self, make, env_args, count, limits, log):
+    def __init__(
+        self,
+        make: Callable[..., Any],
+        env_args: Dict[str, Any],
+        count: int,
+        limits: Limits,
+        log: logging.Logger,
+    ) -> None:
         self.make, self.env_args, self.limits, self.log = make, env_args, limits, log
         self.n_restarts = [0] * count
-        self.restart_times = deque()
-        self.workers = []
+        self.restart_times: Deque[float] = deque()
+        self.workers: List[Worker] = []
         try:
             self._start_all(seeded(env_args, count))
         except OSError as error:
@@ -88,7 +114,7 @@ class Team:
             self.close()
             raise
 
-    def _start_all(self, all_args):
+    def _start_all(self, all_args: List[Dict[str, Any]]) -> None:
         """One after the other; who waits for long is told how far it is."""
         told = time.monotonic()
         for number, own_args in enumerate(all_args):
@@ -99,12 +125,17 @@ class Team:
                     "%d of %d environment workers started", number + 1, len(all_args)
                 )
 
-    def _start(self, number, env_args):
+    def _start(self, number: int, env_args: Dict[str, Any]) -> Worker:
         others = [w.conn for w in self.workers if w.number != number]
         make = partial(self.make, env_args, number)
         return Worker(make, number, others, self.limits.timeout)
 
-    def ask(self, numbers, method, args=None):
+    def ask(
+        self,
+        numbers: Union[Sequence[int], np.ndarray],
+        method: str,
+        args: Optional[Sequence[Tuple[Any, ...]]] = None,
+    ) -> List[Any]:
         """The results of `method(*args[i])` of the i-th of the workers `numbers`.
 
         Raises:
@@ -120,11 +151,13 @@ class Team:
         self._drain()
         raise RolloutLost
 
-    def insist(self, method, args=None):
+    def insist(
+        self, method: str, args: Optional[Sequence[Tuple[Any, ...]]] = None
+    ) -> List[Any]:
         """As `ask`, of all and between episodes: asked again of replaced workers."""
         return until_whole(self.ask, range(len(self.workers)), method, args)
 
-    def _drain(self):
+    def _drain(self) -> None:
         """Throw away the replies to what was asked together with a lost worker."""
         for number in range(len(self.workers)):
             try:
@@ -133,7 +166,7 @@ class Team:
             except WorkerLost as lost:
                 self._replace(lost)
 
-    def _replace(self, lost):
+    def _replace(self, lost: WorkerLost) -> None:
         now = time.monotonic()
         self.restart_times.append(now)
         while now - self.restart_times[0] > _WINDOW:
@@ -152,7 +185,7 @@ class Team:
         seed = int(np.random.SeedSequence(key).generate_state(1)[0])
         self.workers[number] = self._start(number, {**self.env_args, "seed": seed})
 
-    def close(self):
+    def close(self) -> None:
         for worker in self.workers:
             worker.ask_to_close()
         for worker in self.workers:
@@ -166,7 +199,13 @@ class Worker:
     It ends when it is told to, and when this process is gone, however that ended.
     """
 
-    def __init__(self, make, number, inherited, timeout):
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        number: int,
+        inherited: Sequence[Connection],
+        timeout: float,
+    ) -> None:
         context = worker_context()
         self.number, self.timeout = number, timeout
         self.n_pending = 0
@@ -182,7 +221,7 @@ class Worker:
         self.process.start()
         remote.close()
 
-    def send(self, method, *args):
+    def send(self, method: str, *args: Any) -> None:
         """Ask for `method(*args)`; its result is fetched by `receive`."""
         self.n_pending += 1
         try:
@@ -190,7 +229,7 @@ class Worker:
         except OSError:
             pass  # it is gone; what it left to be read, `receive` finds
 
-    def receive(self):
+    def receive(self) -> Any:
         """The result; an exception of the worker's is raised here, with its text."""
         self.n_pending -= 1
         try:
@@ -210,13 +249,13 @@ class Worker:
             raise error from failure
         raise failure
 
-    def ask_to_close(self):
+    def ask_to_close(self) -> None:
         try:
             self.conn.send(("close", ()))
         except OSError:
             pass  # it is gone already
 
-    def close(self):
+    def close(self) -> None:
         if self.conn.closed:
             return  # killed
         # Unread replies could block it: a closed line ends it in any case.
@@ -225,7 +264,7 @@ class Worker:
         if self.process.is_alive():
             self.kill()
 
-    def kill(self):
+    def kill(self) -> None:
         """End it at once, also one that is stopped, and free what it held here."""
         self.conn.close()
         self.process.kill()
@@ -233,7 +272,7 @@ class Worker:
         self.process.close()
 
 
-def _limit_waiting(conn, seconds):
+def _limit_waiting(conn: Connection, seconds: float) -> None:
     """No read or write waits longer, within a message either (not on Windows)."""
     if not hasattr(socket, "AF_UNIX"):
         return
@@ -246,7 +285,9 @@ def _limit_waiting(conn, seconds):
     line.detach()  # the descriptor stays the connection's
 
 
-def _serve(conn, make, inherited):
+def _serve(
+    conn: Connection, make: Callable[[], Any], inherited: Sequence[Connection]
+) -> None:
     """The worker's life: make the object, answer for it, close it."""
     # The parent decides when to stop; a terminal sends its Ctrl-C to all processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -272,14 +313,14 @@ def _serve(conn, make, inherited):
         conn.close()
 
 
-def _next_request(conn):
+def _next_request(conn: Connection) -> Any:
     try:
         return conn.recv()
     except (EOFError, OSError):
         return "close", ()  # the parent is gone
 
 
-def _reply(conn, failed, content):
+def _reply(conn: Connection, failed: bool, content: Any) -> None:
     try:
         conn.send((failed, content))
     except OSError:

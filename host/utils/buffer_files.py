@@ -1,7 +1,10 @@
 """The replay buffer on disk: files of episodes, each written once."""
 
+from __future__ import annotations
+
 import os
 import zipfile
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterable, List, Mapping
 
 import numpy as np
 import torch as th
@@ -9,6 +12,9 @@ import torch as th
 from ...storage import Refused, manifest
 from ...storage.files import create, open_regular
 from ..errors import CheckpointError
+
+if TYPE_CHECKING:
+    from ..components.episode_buffer import ReplayBuffer
 
 EPISODES_PER_FILE = 64
 _LEVEL = 3  # of zlib: as fast as 1 on observations, which are mostly zeros
@@ -25,11 +31,11 @@ class BufferFiles:
             holds: from number `first` up to `last`, counted since training began.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.files = []
+        self.files: List[Dict[str, Any]] = []
 
-    def save(self, buffer):
+    def save(self, buffer: ReplayBuffer) -> List[Dict[str, Any]]:
         """Write what is new in the buffer; returns the entries of all that it needs."""
         self._insist_on_a_folder()
         os.makedirs(self.folder, exist_ok=True)
@@ -42,7 +48,7 @@ class BufferFiles:
         manifest.sync_folder(self.folder)
         return list(self.files)
 
-    def _write(self, buffer, first, last):
+    def _write(self, buffer: ReplayBuffer, first: int, last: int) -> Dict[str, Any]:
         partial = os.path.join(self.folder, "episodes.partial")
         slots = th.arange(first, last) % buffer.buffer_size
         with create(partial) as stream:
@@ -55,12 +61,14 @@ class BufferFiles:
         sums = {"bytes": size, "sha256": checksum}
         return {"name": name, "first": first, "last": last, **sums}
 
-    def check(self, files):
+    def check(self, files: Iterable[Dict[str, Any]]) -> None:
         """Refused, if one of these is absent or damaged."""
         for file in files:
             manifest.check(os.path.join(self.folder, _checked(file["name"])), file)
 
-    def load(self, buffer, files, added):
+    def load(
+        self, buffer: ReplayBuffer, files: List[Dict[str, Any]], added: int
+    ) -> None:
         """Fill an empty buffer, to which `added` episodes had been added in all."""
         self.files = list(files)
         buffer.count(added)
@@ -80,7 +88,9 @@ class BufferFiles:
                     f"{path}: not such a buffer ({reason})"
                 ) from error
 
-    def _insist_on_all(self, files, oldest, added):
+    def _insist_on_all(
+        self, files: List[Dict[str, Any]], oldest: int, added: int
+    ) -> None:
         """Every episode from `oldest` on is in one of the files, and none too many."""
         reached = oldest
         for file in sorted(files, key=lambda file: file["first"]):
@@ -94,7 +104,7 @@ class BufferFiles:
                 f"{added}"
             )
 
-    def remove(self, names):
+    def remove(self, names: Iterable[str]) -> None:
         """Delete files of these names: what else is in the folder is somebody's."""
         self._insist_on_a_folder()
         for name in names:
@@ -102,19 +112,24 @@ class BufferFiles:
             if os.path.isfile(path):
                 os.remove(path)
 
-    def _insist_on_a_folder(self):
+    def _insist_on_a_folder(self) -> None:
         if os.path.islink(self.folder):
             raise Refused(f"{self.folder}: is a link; nothing is written through it")
 
 
-def _checked(name):
+def _checked(name: str) -> str:
     """A name from a manifest, if it is that of a file right in the folder."""
     if name != os.path.basename(name) or name in ("", os.curdir, os.pardir):
         raise Refused(f"a manifest names {name!r} in a buffer: no name of a file")
     return name
 
 
-def _fill(buffer, slots, arrays, kept):
+def _fill(
+    buffer: ReplayBuffer,
+    slots: th.Tensor,
+    arrays: Mapping[str, np.ndarray],
+    kept: np.ndarray,
+) -> None:
     """Put the episodes that are `kept` of a file's arrays into the buffer's slots."""
     for key, field in buffer.fields().items():
         array = arrays[key]
@@ -124,7 +139,7 @@ def _fill(buffer, slots, arrays, kept):
         field[slots] = th.from_numpy(array[kept]).to(field.device)
 
 
-def write_arrays(stream, arrays):
+def write_arrays(stream: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
     """As numpy's savez_compressed, three times as fast."""
     with zipfile.ZipFile(
         stream, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL
@@ -134,5 +149,5 @@ def write_arrays(stream, arrays):
                 np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
-def _arrays(buffer, slots):
+def _arrays(buffer: ReplayBuffer, slots: th.Tensor) -> Dict[str, np.ndarray]:
     return {key: field[slots].cpu().numpy() for key, field in buffer.fields().items()}

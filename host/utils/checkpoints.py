@@ -1,8 +1,24 @@
 """A run's checkpoints: numbered folders, the buffer's files, which of them to load."""
 
+from __future__ import annotations
+
+import logging
 import math
 import os
 from contextlib import contextmanager
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    ContextManager,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Set,
+    Tuple,
+)
 
 import torch as th
 
@@ -10,15 +26,18 @@ from ...config.layers import leaves
 from ...storage import Refused, folders, manifest, tensors
 from ..errors import CheckpointError
 from .buffer_files import BufferFiles
-from .lines import extended, is_on, line_of, number_of
+from .lines import Line, extended, is_on, line_of, number_of
 from .logging import get_logger
+
+if TYPE_CHECKING:
+    from ..components.episode_buffer import ReplayBuffer
 
 HOST_FILE = "host.th"
 EVIDENCE_FILE = "nonfinite.th"
 
 
 @contextmanager
-def _refusals():
+def _refusals() -> Iterator[None]:
     try:
         yield
     except Refused as error:
@@ -26,7 +45,7 @@ def _refusals():
 
 
 @contextmanager
-def same_networks(path, what="is of other networks"):
+def same_networks(path: str, what: str = "is of other networks") -> Iterator[None]:
     """What a state of other networks makes of loading it is a CheckpointError."""
     try:
         yield
@@ -35,12 +54,12 @@ def same_networks(path, what="is of other networks"):
         raise CheckpointError(f"{path}: {what} ({reason})") from error
 
 
-def own_state(path):
+def own_state(path: str) -> ContextManager[None]:
     """What a forged or foreign state of a run makes of taking it is one, too."""
     return same_networks(path, "holds no state that this host can go on from")
 
 
-def load_tensors(path):
+def load_tensors(path: str) -> Any:
     """Read a file of tensors, plain containers and numbers onto the CPU.
 
     Raises:
@@ -50,7 +69,7 @@ def load_tensors(path):
         return tensors.load(path)
 
 
-def verify(path):
+def verify(path: str) -> Optional[Dict[str, Any]]:
     """Hold a checkpoint's files against its manifest, where it has one.
 
     Raises:
@@ -61,7 +80,7 @@ def verify(path):
         return manifest.verify(path)
 
 
-def steps_in(folder):
+def steps_in(folder: str) -> List[int]:
     """The numbers of the checkpoints in a run's folder, in order.
 
     Raises:
@@ -83,14 +102,14 @@ def steps_in(folder):
     return sorted(step for step, path in paths.items() if os.path.isdir(path))
 
 
-def _settle(path):
+def _settle(path: str) -> None:
     try:
         folders.settle(path)
     except Refused as error:
         get_logger().warning("%s", error)
 
 
-def _newest_first(folder):
+def _newest_first(folder: str) -> List[Tuple[int, Optional[Dict[str, Any]]]]:
     """(step, manifest) of a run's checkpoints by the time of their saves.
 
     The manifest is None where there is none. Where it is broken, the checkpoint is left
@@ -113,20 +132,23 @@ class RunFolder:
     is locked by the first save until this process ends.
     """
 
-    def __init__(self, path, keep, saves_buffer, log):
+    def __init__(
+        self, path: str, keep: int, saves_buffer: bool, log: logging.Logger
+    ) -> None:
         self.path, self.keep, self.log = path, keep, log
         self.saves_buffer = saves_buffer
         self.buffer_files = BufferFiles(os.path.join(path, "buffer"))
         self.reason = ""  # why the last save failed
-        self._line = None
-        self._lock, self._is_tidy = None, False
+        self._line: Optional[Line] = None
+        self._lock: Optional[BinaryIO] = None
+        self._is_tidy = False
 
     @property
-    def has_failed(self):
+    def has_failed(self) -> bool:
         """Whether the last save did."""
         return bool(self.reason)
 
-    def lock(self):
+    def lock(self) -> None:
         """Keep other runs out; clean up what a killed one left half written."""
         with _refusals():
             self._lock = folders.hold(self.path)
@@ -142,7 +164,7 @@ class RunFolder:
                 self.path,
             )
 
-    def go_on_from(self, step):
+    def go_on_from(self, step: int) -> None:
         """Go on from a checkpoint: it is the last one of all from now on.
 
         What was saved after it belongs to another line, and stays.
@@ -161,7 +183,14 @@ class RunFolder:
             )
         self._line = line
 
-    def save(self, learner, t_env, state, buffer, **facts):
+    def save(
+        self,
+        learner: Any,
+        t_env: int,
+        state: Optional[Dict[str, Any]],
+        buffer: ReplayBuffer,
+        **facts: Any,
+    ) -> None:
         """Save a checkpoint; if the disk refuses it, say so once and go on.
 
         Args:
@@ -185,7 +214,14 @@ class RunFolder:
         else:
             self.reason = ""
 
-    def _save(self, learner, t_env, state, buffer, facts):
+    def _save(
+        self,
+        learner: Any,
+        t_env: int,
+        state: Optional[Dict[str, Any]],
+        buffer: ReplayBuffer,
+        facts: Dict[str, Any],
+    ) -> None:
         path = os.path.join(self.path, str(t_env))
         before = self._saved()
         if state is not None:
@@ -201,21 +237,23 @@ class RunFolder:
         self.log.info("Saved models to %s", path)
         self._remove_old(before)
 
-    def _saved(self):
+    def _saved(self) -> Dict[int, Dict[str, Any]]:
         """step → manifest of the checkpoints here that a run can go on from."""
         steps = steps_in(self.path) if os.path.isdir(self.path) else []
         facts = {s: _facts(os.path.join(self.path, str(s))) for s in steps}
         return {step: each for step, each in facts.items() if each is not None}
 
-    def _next_line(self, saved):
+    def _next_line(self, saved: Dict[int, Dict[str, Any]]) -> Line:
         numbers = {number_of(facts, step): step for step, facts in saved.items()}
         last = max(numbers, default=0)
         if self._line is None:  # whoever saves here first goes on with what is here
             latest = numbers.get(last)
-            self._line = line_of(saved[latest], latest) if saved else []
+            self._line = [] if latest is None else line_of(saved[latest], latest)
         return extended(self._line, last)
 
-    def save_evidence(self, learner, t_env, content, **facts):
+    def save_evidence(
+        self, learner: Any, t_env: int, content: Any, **facts: Any
+    ) -> None:
         """Save the networks with what made their loss a number no more."""
         self.lock()
         path = os.path.join(self.path, str(t_env))
@@ -224,13 +262,13 @@ class RunFolder:
             th.save(content, os.path.join(partial, EVIDENCE_FILE))
         self.log.error("the networks and the batch are saved in %s", path)
 
-    def _remove_old(self, before):
+    def _remove_old(self, before: Dict[int, Dict[str, Any]]) -> None:
         """Remove what is not kept; of the buffer's files, those it alone needed."""
         saved = self._saved()
         numbers = {step: number_of(facts, step) for step, facts in saved.items()}
-        line = sorted(
-            (s for s in saved if is_on(numbers[s], self._line)), key=numbers.get
-        )
+        own = self._line or []
+        line = [step for step in saved if is_on(numbers[step], own)]
+        line.sort(key=numbers.__getitem__)
         best = max(line, key=lambda step: (_test_return(saved[step]), numbers[step]))
         for step in line[: -self.keep] if self.keep else []:
             if step != best:
@@ -239,11 +277,11 @@ class RunFolder:
         self.buffer_files.remove(_files(before) - _files(saved))
 
 
-def _files(saved):
+def _files(saved: Dict[int, Dict[str, Any]]) -> Set[str]:
     return {file["name"] for facts in saved.values() for file in facts["buffer"]}
 
 
-def _facts(path):
+def _facts(path: str) -> Optional[Dict[str, Any]]:
     """The manifest of a checkpoint that a run can go on from; None for another's."""
     try:
         facts = manifest.read(path)
@@ -252,18 +290,18 @@ def _facts(path):
     return facts if _is_whole(facts) else None
 
 
-def _is_whole(facts):
+def _is_whole(facts: Optional[Dict[str, Any]]) -> bool:
     """Whether a manifest is that of a checkpoint which a run can go on from."""
     return facts is not None and HOST_FILE in facts["files"] and "buffer" in facts
 
 
-def _test_return(facts):
-    value = facts.get("test_return")
+def _test_return(facts: Dict[str, Any]) -> float:
+    value: Any = facts.get("test_return")
     is_number = isinstance(value, (int, float)) and math.isfinite(value)
     return value if is_number else -math.inf
 
 
-def nearest_step(folder, load_step):
+def nearest_step(folder: str, load_step: int) -> int:
     """The step to load: the saved one nearest to `load_step`; for 0, the last saved.
 
     Raises:
@@ -280,7 +318,7 @@ def nearest_step(folder, load_step):
     return min(steps, key=lambda step: abs(step - load_step))
 
 
-def find(path):
+def find(path: str) -> Tuple[str, Dict[str, Any]]:
     """A checkpoint's folder and its manifest, both whole.
 
     Args:
@@ -302,7 +340,7 @@ def find(path):
     return path, facts
 
 
-def step_to_resume(folder, load_step):
+def step_to_resume(folder: str, load_step: int) -> Tuple[int, Dict[str, Any]]:
     """As `nearest_step`, but only intact ones count; those refused are named.
 
     Returns:
@@ -324,12 +362,12 @@ def step_to_resume(folder, load_step):
     )
 
 
-def _intact(folder, step):
+def _intact(folder: str, step: int) -> Optional[Dict[str, Any]]:
     """The manifest if the checkpoint and its buffer's files are whole, or None."""
     path = os.path.join(folder, str(step))
     try:
         facts = manifest.verify(path)
-        if not _is_whole(facts):
+        if facts is None or not _is_whole(facts):
             return None
         BufferFiles(os.path.join(folder, "buffer")).check(facts["buffer"])
     except Refused as error:
@@ -338,7 +376,7 @@ def _intact(folder, step):
     return facts
 
 
-def find_run(models, config):
+def find_run(models: str, config: Dict[str, Any]) -> Optional[Tuple[str, int]]:
     """Folder and step of the furthest intact checkpoint of this very configuration.
 
     Of a folder, the last saved that is intact; folders that cannot be read are named.
@@ -367,7 +405,7 @@ def find_run(models, config):
     return None
 
 
-def _steps_of(folder, wanted):
+def _steps_of(folder: str, wanted: str) -> List[int]:
     """Steps of the checkpoints of a configuration in a run's folder, newest first."""
     try:
         saved = _newest_first(folder)
@@ -377,11 +415,13 @@ def _steps_of(folder, wanted):
     return [
         step
         for step, facts in saved
-        if _is_whole(facts) and facts["config_digest"] == wanted
+        if facts and _is_whole(facts) and facts["config_digest"] == wanted
     ]
 
 
-def differences(config, facts, besides=()):
+def differences(
+    config: Dict[str, Any], facts: Dict[str, Any], besides: Iterable[str] = ()
+) -> str:
     """What of a configuration differs from a checkpoint's, as one line; or "".
 
     Args:
@@ -391,6 +431,6 @@ def differences(config, facts, besides=()):
         {".".join(map(str, key)): value for key, value in leaves(each)}
         for each in (manifest.identity(config), facts["config"])
     )
-    keys = {k for k in {*here, *there} if here.get(k) != there.get(k)}
-    keys = sorted(keys.difference(besides))
+    unlike = {k for k in {*here, *there} if here.get(k) != there.get(k)}
+    keys = sorted(unlike.difference(besides))
     return "; ".join(f"{k} is {here.get(k)!r}, was {there.get(k)!r}" for k in keys)

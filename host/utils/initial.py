@@ -1,9 +1,12 @@
 """How networks start."""
 
+from __future__ import annotations
+
+import torch as th
 import torch.nn as nn
 
 
-def orthogonal(net, gain=1):
+def orthogonal(net: th.nn.Module, gain: float = 1) -> None:
     """Orthogonal weights times `gain` and zero biases, in each linear layer of `net`.
 
     As PyMARL2 and 3 do with `use_orthogonal`.

@@ -5,10 +5,16 @@ saves that led to it: [[1, 5], [11, 12]] for the 12th, after the run had gone ba
 the 5th (the saves 6 to 10 led elsewhere). Its own number is the last one.
 """
 
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+Line = List[List[int]]
+
 _BEFORE = 2**62  # of the saves before they were counted: by their steps
 
 
-def line_of(facts, step):
+def line_of(facts: Optional[Dict[str, Any]], step: int) -> Line:
     """The line of the checkpoint of a step, by its manifest (None: without one)."""
     line = (facts or {}).get("line")
     if line and all(len(part) == 2 for part in line):
@@ -16,12 +22,12 @@ def line_of(facts, step):
     return [[-_BEFORE, step - _BEFORE]]
 
 
-def number_of(facts, step):
+def number_of(facts: Optional[Dict[str, Any]], step: int) -> int:
     """The number of the save that made a checkpoint."""
     return line_of(facts, step)[-1][1]
 
 
-def extended(line, last):
+def extended(line: Line, last: int) -> Line:
     """A line with one save more, which comes after `last`, the last one of all."""
     number = max(last, 0) + 1
     if line and line[-1][1] == last:
@@ -29,6 +35,6 @@ def extended(line, last):
     return [*line, [number, number]]
 
 
-def is_on(number, line):
+def is_on(number: int, line: Line) -> bool:
     """Whether a save led to the end of a line."""
     return any(first <= number <= last for first, last in line)

@@ -1,8 +1,11 @@
 """A limit to how long somebody else's code may take."""
 
+from __future__ import annotations
+
 import signal
 import threading
 from contextlib import contextmanager
+from typing import Any, Iterator
 
 SECONDS_TO_CLOSE = 30
 
@@ -12,7 +15,7 @@ class TookTooLong(BaseException):
 
 
 @contextmanager
-def at_most(seconds):
+def at_most(seconds: float) -> Iterator[None]:
     """TookTooLong in the `with` block if that takes longer.
 
     Without a limit where there are no alarms: on Windows, and outside of the main
@@ -23,7 +26,7 @@ def at_most(seconds):
         yield
         return
 
-    def expire(number, frame):
+    def expire(number: int, frame: Any) -> None:
         raise TookTooLong
 
     before = signal.signal(signal.SIGALRM, expire)

@@ -1,9 +1,12 @@
 """SIGTERM, SIGHUP, Ctrl-C: the first asks for the end, the second ends it at once."""
 
+from __future__ import annotations
+
 import os
 import signal
 import threading
 from contextlib import contextmanager, suppress
+from typing import Any, Dict, Iterable, Iterator, Optional
 
 _ASKED = (
     "%s: the episode and its update are finished, a checkpoint is saved, then the run "
@@ -18,7 +21,7 @@ _ENDING = (signal.SIGTERM,) if _HANGUP is None else (signal.SIGTERM, _HANGUP)
 class Terminated(KeyboardInterrupt):
     """SIGTERM or SIGHUP; for sacred an interruption, as Ctrl-C is."""
 
-    def __init__(self, signum):
+    def __init__(self, signum: int) -> None:
         super().__init__()
         self.signum = signum
 
@@ -26,24 +29,25 @@ class Terminated(KeyboardInterrupt):
 class Stop:
     """Whether a signal asked for the end, and which."""
 
-    signum = None
+    signum: Optional[int] = None
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.signum is not None
 
-    def interruption(self):
+    def interruption(self) -> KeyboardInterrupt:
         """The exception that the signal stands for."""
         if self.signum == signal.SIGINT:
             return KeyboardInterrupt()
+        assert self.signum is not None  # it is asked once there was one
         return Terminated(self.signum)
 
 
-def _in_main_thread():
+def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
-def sigterm_interrupts():
+def sigterm_interrupts() -> Iterator[None]:
     """SIGTERM and SIGHUP raise Terminated inside the `with` block (in the main thread).
 
     What is ignored, by `nohup` for example, stays ignored.
@@ -52,7 +56,7 @@ def sigterm_interrupts():
         yield
         return
 
-    def terminate(signum, frame):
+    def terminate(signum: int, frame: Any) -> None:
         raise Terminated(signum)
 
     before = _not_ignored(_ENDING)
@@ -65,13 +69,13 @@ def sigterm_interrupts():
             signal.signal(signum, handler)
 
 
-def _not_ignored(signums):
+def _not_ignored(signums: Iterable[int]) -> Dict[int, Any]:
     handlers = {signum: signal.getsignal(signum) for signum in signums}
     return {s: h for s, h in handlers.items() if h not in (None, signal.SIG_IGN)}
 
 
 @contextmanager
-def stop_on_signal():
+def stop_on_signal() -> Iterator[Stop]:
     """A `Stop`, set by the first SIGTERM or SIGINT inside the `with` block.
 
     The second does what it did outside; but of a terminal that is closed, kernel and
@@ -82,7 +86,7 @@ def stop_on_signal():
         yield stop
         return
 
-    def ask(signum, frame):
+    def ask(signum: int, frame: Any) -> None:
         stop.signum = signum
         restore()
         if signum == _HANGUP:
@@ -91,7 +95,7 @@ def stop_on_signal():
         with suppress(OSError):
             os.write(2, (_ASKED % signal.Signals(signum).name).encode("ascii"))
 
-    def restore():
+    def restore() -> None:
         for signum, handler in before.items():
             signal.signal(signum, handler)
 

@@ -1,9 +1,11 @@
 """Durations for people."""
 
+from __future__ import annotations
+
 import time
 
 
-def time_str(seconds):
+def time_str(seconds: float) -> str:
     """3725 -> "1 hours, 2 minutes, 5 seconds"."""
     minutes, secs = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -13,7 +15,7 @@ def time_str(seconds):
     return ", ".join(text + [f"{secs} seconds"])
 
 
-def time_left(start_time, t_start, t_current, t_max):
+def time_left(start_time: float, t_start: int, t_current: int, t_max: int) -> str:
     """The time to `t_max` at the rate since `start_time`, when it was `t_start`."""
     if t_current >= t_max:
         return "-"

@@ -1,9 +1,13 @@
 """The environment: gfootball's game, with PyMARL's methods."""
 
+from __future__ import annotations
+
+from typing import Any, Callable, Collection, Dict, List, Optional, Tuple
+
 import numpy as np
 
 from ...errors import unknown
-from ..multiagentenv import MultiAgentEnv
+from ..multiagentenv import MultiAgentEnv, Outcome
 from ..packages import EpisodeSeeds, Seeded
 from . import features, pitch
 from .game import Game, package, time_limit_of
@@ -11,7 +15,7 @@ from .rewards import REWARDS
 
 OBSERVATIONS = ("centred", "simple115")
 ACTION_MASKS = ("useless", "none")
-SCALARISATIONS = {"mean": np.mean, "sum": np.sum}
+SCALARISATIONS: Dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum}
 
 
 class FootballEnv(Seeded, MultiAgentEnv):
@@ -41,15 +45,15 @@ class FootballEnv(Seeded, MultiAgentEnv):
 
     def __init__(
         self,
-        map_name,
-        n_agents,
-        time_limit,
-        rewards,
-        reward_scalarisation,
-        observations,
-        action_masks,
-        seed,
-    ):
+        map_name: str,
+        n_agents: Optional[int],
+        time_limit: Optional[int],
+        rewards: str,
+        reward_scalarisation: str,
+        observations: str,
+        action_masks: str,
+        seed: Optional[int],
+    ) -> None:
         _check("rewards", rewards, REWARDS)
         _check("reward_scalarisation", reward_scalarisation, SCALARISATIONS)
         _check("observations", observations, OBSERVATIONS)
@@ -66,16 +70,16 @@ class FootballEnv(Seeded, MultiAgentEnv):
             self._simple115 = package("wrappers").Simple115StateWrapper
         self._begin(0)  # for the sizes
 
-    def _begin(self, seed):
+    def _begin(self, seed: int) -> None:
         self._t = 0
         self._seen = self._game.begin(seed)
         self._rewards.begin()
 
-    def reset(self):
+    def reset(self) -> Tuple[List[np.ndarray], np.ndarray]:
         self._begin(self._seeds.draw())
         return self.get_obs(), self.get_state()
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> Outcome:
         self._seen, goals, over = self._game.step(actions)
         self._t += 1
         paid = self._in_one(self._rewards.of_step(goals, self._seen))
@@ -90,47 +94,47 @@ class FootballEnv(Seeded, MultiAgentEnv):
         }
         return float(paid), over or out_of_time, info
 
-    def _time_left(self):
+    def _time_left(self) -> float:
         return 1 - self._t / self.episode_limit
 
-    def get_obs(self):
+    def get_obs(self) -> List[np.ndarray]:
         if self._simple115 is None:
             return list(features.centred(self._seen, self._time_left()))
         players = self._seen["left_agent_controlled_player"]
         each = [{**self._seen, "active": player} for player in players]
         return list(self._simple115.convert_observation(each, True))
 
-    def get_obs_agent(self, agent_id):
+    def get_obs_agent(self, agent_id: int) -> np.ndarray:
         return self.get_obs()[agent_id]
 
-    def get_obs_size(self):
+    def get_obs_size(self) -> int:
         return len(self.get_obs()[0])
 
-    def get_state(self):
+    def get_state(self) -> np.ndarray:
         return features.state(self._seen, self._time_left())
 
-    def get_state_size(self):
+    def get_state_size(self) -> int:
         return len(self.get_state())
 
-    def get_avail_actions(self):
+    def get_avail_actions(self) -> List[List[int]]:
         shape = self.n_agents, features.N_ACTIONS
         masks = features.masks(self._seen) if self._is_masked else np.ones(shape, int)
         return masks.tolist()
 
-    def get_avail_agent_actions(self, agent_id):
+    def get_avail_agent_actions(self, agent_id: int) -> List[int]:
         return self.get_avail_actions()[agent_id]
 
-    def get_total_actions(self):
+    def get_total_actions(self) -> int:
         return features.N_ACTIONS
 
-    def render(self):
+    def render(self) -> np.ndarray:
         """The pitch from above, as a picture [H, W, 3] of bytes."""
         return pitch.picture(self._seen)
 
-    def close(self):
+    def close(self) -> None:
         self._game.close()
 
 
-def _check(key, value, accepted):
+def _check(key: str, value: Any, accepted: Collection[str]) -> None:
     if value not in accepted:
         raise unknown(f"env_args.{key} of football", value, accepted)

@@ -4,6 +4,10 @@
 along the pitch (our goal to theirs) and -0.42 to 0.42 across, directions per step.
 """
 
+from __future__ import annotations
+
+from typing import Any, Dict, List, Sequence
+
 import numpy as np
 
 # Per step a running player covers 0.014 and a ball 0.07, and rises 1.3 (measured).
@@ -19,11 +23,11 @@ SPRINT, DRIBBLE, SLIDE = 13, 17, 16
 RELEASE_DIRECTION, RELEASE_SPRINT, RELEASE_DRIBBLE = 14, 15, 18
 
 
-def _one_hot(index, size):
+def _one_hot(index: int, size: int) -> np.ndarray:
     return np.arange(size) == index
 
 
-def _ball(seen, origin=(0.0, 0.0)):
+def _ball(seen: Dict[str, Any], origin: Sequence[float] = (0.0, 0.0)) -> List[float]:
     """Position from `origin`, and direction [6]."""
     x, y, z = seen["ball"]
     dx, dy, dz = seen["ball_direction"]
@@ -31,7 +35,7 @@ def _ball(seen, origin=(0.0, 0.0)):
     return [*near, dx * SPEED_SCALE, dy * SPEED_SCALE, dz]
 
 
-def state(seen, time_left):
+def state(seen: Dict[str, Any], time_left: float) -> np.ndarray:
     """All of the game, from nobody's point of view; `A` agents, `n`, `m` players.
 
     Positions and directions of our players and theirs [4n + 4m] and of the ball [6],
@@ -57,7 +61,7 @@ def state(seen, time_left):
     return np.concatenate([np.ravel(part) for part in parts]).astype(np.float32)
 
 
-def centred(seen, time_left):
+def centred(seen: Dict[str, Any], time_left: float) -> np.ndarray:
     """Each agent's observation: positions as seen from its player [A, O].
 
     Its own position and direction [4], the other players of ours and all of theirs,
@@ -75,7 +79,9 @@ def centred(seen, time_left):
     return obs
 
 
-def _as_seen_by(player, sticky, seen, time_left):
+def _as_seen_by(
+    player: int, sticky: np.ndarray, seen: Dict[str, Any], time_left: float
+) -> np.ndarray:
     ours, theirs = seen["left_team"], seen["right_team"]
     ours_go, they_go = seen["left_team_direction"], seen["right_team_direction"]
     here = ours[player]
@@ -99,7 +105,7 @@ def _as_seen_by(player, sticky, seen, time_left):
     return np.concatenate([np.ravel(part) for part in parts])
 
 
-def masks(seen):
+def masks(seen: Dict[str, Any]) -> np.ndarray:
     """What is worth trying [A, U]: actions that do nothing are masked.
 
     A pass or a shot while another player has the ball; a slide while we have it; to

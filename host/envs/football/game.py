@@ -1,7 +1,12 @@
 """gfootball's game: which scenarios there are, and one that is played from seeds."""
 
+from __future__ import annotations
+
 import os
 from functools import lru_cache
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
 
 from ....config import reading
 from ...errors import ConfigError, unknown
@@ -14,12 +19,12 @@ SCENARIOS_FILE = os.path.join(os.path.dirname(_HOST), "config", "football.yaml")
 
 
 @lru_cache(maxsize=None)
-def settings_of_scenarios():
+def settings_of_scenarios() -> Dict[str, Any]:
     """``config/football.yaml``: name -> {"n_agents", "time_limit"}."""
     return reading.read_yaml(SCENARIOS_FILE)
 
 
-def package(module):
+def package(module: str) -> Any:
     """A module of gfootball's.
 
     Raises:
@@ -42,7 +47,7 @@ class Game:
         ConfigError: no gfootball, an unknown scenario, or too many agents for it.
     """
 
-    def __init__(self, map_name, n_agents):
+    def __init__(self, map_name: str, n_agents: Optional[int]) -> None:
         known = package("scenario_builder").all_scenarios()
         known = [name for name in known if not name.startswith("test")]
         if map_name not in known:
@@ -63,22 +68,22 @@ class Game:
             )
         self._core = package("football_env_core").FootballEnvCore(self._config)
 
-    def begin(self, seed):
+    def begin(self, seed: int) -> Dict[str, Any]:
         """Start the episode of a seed; returns what is seen, a dict of arrays."""
         self._config.update(of_episode(seed))
         self._core.reset()
         return self._core.observation()
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> Tuple[Dict[str, Any], float, bool]:
         """Returns what is seen, goals (ours less theirs), and whether it is over."""
         seen, goals, over, _ = self._core.step([int(action) for action in actions])
         return seen, goals, bool(over)
 
-    def close(self):
+    def close(self) -> None:
         self._core.close()
 
 
-def of_episode(seed):
+def of_episode(seed: int) -> Dict[str, Any]:
     """What of gfootball's settings an episode depends on, all from its seed.
 
     Left out, gfootball draws them from Python's global generator, or keeps those of
@@ -93,7 +98,7 @@ def of_episode(seed):
     }
 
 
-def _n_agents(map_name, n_agents):
+def _n_agents(map_name: str, n_agents: Optional[int]) -> int:
     if n_agents is None and map_name not in settings_of_scenarios():
         raise ConfigError(
             f"env_args.n_agents is null, and {map_name} is not in "
@@ -104,7 +109,7 @@ def _n_agents(map_name, n_agents):
     return whole("n_agents", n_agents, 1)
 
 
-def time_limit_of(map_name, time_limit, duration):
+def time_limit_of(map_name: str, time_limit: Optional[int], duration: int) -> int:
     """After how many steps time ends an episode; at most the scenario's `duration`."""
     if time_limit is None:
         time_limit = settings_of_scenarios().get(map_name, {}).get("time_limit")

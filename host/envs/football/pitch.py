@@ -1,5 +1,9 @@
 """A picture of the pitch from above: players, ball and lines, drawn from positions."""
 
+from __future__ import annotations
+
+from typing import Any, Dict, Sequence, Tuple
+
 import numpy as np
 
 WIDTH, HEIGHT = 480, 240  # pixels
@@ -16,7 +20,7 @@ _X = np.linspace(-MARGIN, MARGIN, WIDTH)[None, :]
 _Y = np.linspace(-MARGIN, MARGIN, HEIGHT)[:, None] * HEIGHT / WIDTH
 
 
-def picture(seen):
+def picture(seen: Dict[str, Any]) -> np.ndarray:
     """The game as an array [H, W, 3] of bytes; controlled players have a rim."""
     image = _LINES.copy()
     controlled = set(seen["left_agent_controlled_player"])
@@ -30,11 +34,16 @@ def picture(seen):
     return image
 
 
-def _dot(image, place, radius, colour):
+def _dot(
+    image: np.ndarray,
+    place: Sequence[float],
+    radius: float,
+    colour: Tuple[int, int, int],
+) -> None:
     image[np.hypot(_X - place[0], _Y - place[1]) <= radius] = colour
 
 
-def _lines():
+def _lines() -> np.ndarray:
     image = np.empty((HEIGHT, WIDTH, 3), dtype=np.uint8)
     image[:] = GRASS
     x, y = np.abs(_X), np.abs(_Y)

@@ -1,5 +1,9 @@
 """What a step pays each agent."""
 
+from __future__ import annotations
+
+from typing import Any, Dict, Type
+
 import numpy as np
 
 PER_RING = 0.1
@@ -10,13 +14,13 @@ RINGS = np.linspace(0.99, 0.19, N_RINGS)  # distances from their goal
 class Scoring:
     """A goal of ours pays each agent 1, one of theirs -1."""
 
-    def __init__(self, n_agents):
+    def __init__(self, n_agents: int) -> None:
         self._n_agents = n_agents
 
-    def begin(self):
+    def begin(self) -> None:
         """Start an episode."""
 
-    def of_step(self, goals, seen):
+    def of_step(self, goals: float, seen: Dict[str, Any]) -> np.ndarray:
         """The agents' rewards [A] for `goals`, ours less theirs, in this step."""
         return np.full(self._n_agents, goals, dtype=float)
 
@@ -28,10 +32,10 @@ class Checkpoints(Scoring):
     rules are those of gfootball's `CheckpointRewardWrapper`.
     """
 
-    def begin(self):
+    def begin(self) -> None:
         self._passed = np.zeros(self._n_agents, dtype=int)
 
-    def of_step(self, goals, seen):
+    def of_step(self, goals: float, seen: Dict[str, Any]) -> np.ndarray:
         before = self._passed.copy()
         if goals == 1:
             self._passed[:] = N_RINGS
@@ -44,4 +48,7 @@ class Checkpoints(Scoring):
         return goals + PER_RING * (self._passed - before)
 
 
-REWARDS = {"scoring": Scoring, "scoring,checkpoints": Checkpoints}
+REWARDS: Dict[str, Type[Scoring]] = {
+    "scoring": Scoring,
+    "scoring,checkpoints": Checkpoints,
+}

@@ -1,9 +1,13 @@
 """Many battles at once, as an environment."""
 
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
 import numpy as np
 
 from ..checks import flag, whole
-from ..multiagentenv import BatchEnv
+from ..multiagentenv import BatchEnv, Outcomes
 from ..packages import EpisodeSeeds, load
 from . import maps
 from .picture import picture
@@ -30,7 +34,14 @@ class SkirmishBatch(BatchEnv):
         ConfigError: Numba is missing, or a value that cannot be.
     """
 
-    def __init__(self, n_copies, map_name, time_limit, continuing_episode, seed):
+    def __init__(
+        self,
+        n_copies: int,
+        map_name: str,
+        time_limit: Optional[int],
+        continuing_episode: bool,
+        seed: Optional[int],
+    ) -> None:
         load("numba", "skirmish", "skirmish")
         from . import scenario
         from .kernel import battle, chance, sight
@@ -50,7 +61,7 @@ class SkirmishBatch(BatchEnv):
         self.obs_size, self.state_size = scenario.sizes(self.field)
         self._allocate()
 
-    def _allocate(self):
+    def _allocate(self) -> None:
         n, agents, units = self.n_copies, self.n_agents, len(self._start)
         self.units = np.tile(self._start, (n, 1))
         self._luck = np.zeros(n, dtype=np.uint64)
@@ -64,7 +75,7 @@ class SkirmishBatch(BatchEnv):
         self._state = np.zeros((n, self.state_size), dtype=np.float32)
         self._avail = np.zeros((n, agents, self.n_actions), dtype=np.uint8)
 
-    def reset(self, copies=None):
+    def reset(self, copies: Optional[np.ndarray] = None) -> None:
         begun = np.zeros(self.n_copies, dtype=bool)
         begun[slice(None) if copies is None else copies] = True
         self.units[begun] = self._start
@@ -73,7 +84,7 @@ class SkirmishBatch(BatchEnv):
         self._over[begun], self._steps[begun] = False, 0
         self._look(begun)
 
-    def step(self, actions):
+    def step(self, actions: np.ndarray) -> Outcomes:
         actions = np.asarray(actions, dtype=np.intp)
         self._check(actions)
         playing = ~self._over
@@ -88,7 +99,7 @@ class SkirmishBatch(BatchEnv):
         self._look(playing)
         return self._reward.astype(np.float32), self._over.copy(), self._info(ended)
 
-    def _check(self, actions):
+    def _check(self, actions: np.ndarray) -> None:
         shape = (self.n_copies, self.n_agents)
         if actions.shape != shape:
             raise IndexError(f"actions of shape {actions.shape}; expected: {shape}")
@@ -103,7 +114,7 @@ class SkirmishBatch(BatchEnv):
                 "available"
             )
 
-    def _info(self, ended):
+    def _info(self, ended: np.ndarray) -> Dict[str, np.ndarray]:
         there = self.units["is_there"]
         allies = there[:, self.field.agents].sum(axis=1)
         enemies = there[:, self.field.enemies].sum(axis=1)
@@ -115,7 +126,7 @@ class SkirmishBatch(BatchEnv):
             "episode_limit": by_time,
         }
 
-    def _look(self, which):
+    def _look(self, which: np.ndarray) -> None:
         self._sight.look(
             self.field,
             self.units,
@@ -126,21 +137,21 @@ class SkirmishBatch(BatchEnv):
             self._avail,
         )
 
-    def get_obs(self):
+    def get_obs(self) -> np.ndarray:
         return self._obs
 
-    def get_state(self):
+    def get_state(self) -> np.ndarray:
         return self._state
 
-    def get_avail_actions(self):
+    def get_avail_actions(self) -> np.ndarray:
         return self._avail
 
-    def render(self, copy=0):
+    def render(self, copy: int = 0) -> np.ndarray:
         """The battle from above, as a picture [H, W, 3] of bytes."""
         return picture(self.field, self.units[copy])
 
-    def state_dict(self):
+    def state_dict(self) -> Dict[str, Any]:
         return self._seeds.state_dict()
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
         self._seeds.load_state_dict(state)

@@ -1,10 +1,16 @@
 """A picture of a battle from above: ground, units, what is left of them, and shots."""
 
+from __future__ import annotations
+
 import math
+from typing import Tuple
 
 import numpy as np
 
-from .kernel.records import BEAM, HEAL, NOBODY, SINGLE
+from .kernel.records import BEAM, HEAL, NOBODY, SINGLE, Field
+
+Colour = Tuple[int, int, int]
+Place = Tuple[float, float]
 
 SCALE = 15  # pixels a cell
 FINE = 2  # drawn so many times larger, and averaged
@@ -16,7 +22,7 @@ SHOTS = {SINGLE: (214, 140, 20), BEAM: (214, 60, 160), HEAL: (60, 150, 60)}
 BAR_HEIGHT, BAR_ABOVE, SHOT_WIDTH, RIM_WIDTH = 0.16, 0.12, 0.08, 0.07  # cells
 
 
-def picture(field, units):
+def picture(field: Field, units: np.ndarray) -> np.ndarray:
     """One battle's `units` on its `field`, as an array [H, W, 3] of bytes.
 
     Ours are blue, theirs red; a unit's shape (disc, square, diamond) is its type among
@@ -24,8 +30,8 @@ def picture(field, units):
     Lines go from those who strike from afar, or heal, to a target within their range.
     """
     canvas = _Canvas(field.ground)
-    there = np.flatnonzero(units["is_there"])
-    there = sorted(there, key=lambda number: field.kinds[number]["flies"])
+    present = np.flatnonzero(units["is_there"]).tolist()
+    there = sorted(present, key=lambda number: field.kinds[number]["flies"])
     for number in there:
         _body(canvas, field.kinds[number], units[number])
     for number in there:
@@ -34,14 +40,14 @@ def picture(field, units):
     return canvas.shown()
 
 
-def _body(canvas, kind, unit):
+def _body(canvas: _Canvas, kind: np.void, unit: np.void) -> None:
     place, radius = (unit["x"], unit["y"]), kind["radius"]
     canvas.shape(place, radius, kind["type"], RIM)
     side = THEIRS if kind["is_enemy"] else OURS
     canvas.shape(place, radius - RIM_WIDTH, kind["type"], side)
 
 
-def _bars(canvas, kind, unit):
+def _bars(canvas: _Canvas, kind: np.void, unit: np.void) -> None:
     radius = kind["radius"]
     left, right = unit["x"] - radius, unit["x"] + radius
     low = unit["y"] + radius + BAR_ABOVE
@@ -54,7 +60,7 @@ def _bars(canvas, kind, unit):
             low += BAR_HEIGHT
 
 
-def _shot(canvas, kinds, units, number):
+def _shot(canvas: _Canvas, kinds: np.ndarray, units: np.ndarray, number: int) -> None:
     kind, unit, target = kinds[number], units[number], units[number]["target"]
     if kind["range"] < LONG_RANGE or target == NOBODY or not units[target]["is_there"]:
         return
@@ -67,20 +73,22 @@ def _shot(canvas, kinds, units, number):
 class _Canvas:
     """Pixels by a map's coordinates, 0, 0 in the south-west; `ground` as in Field."""
 
-    def __init__(self, ground):
+    def __init__(self, ground: np.ndarray) -> None:
         self._step = 1 / (SCALE * FINE)
         rows, columns = (size * SCALE * FINE for size in ground.shape)
         colours = np.array([WALL, GROUND], dtype=np.uint8)[ground.astype(int)]
         self._pixels = colours.repeat(SCALE * FINE, axis=0).repeat(SCALE * FINE, axis=1)
         self._x = (np.arange(columns) + 0.5) * self._step
         self._y = (np.arange(rows) + 0.5) * self._step
-        self._open = tuple(map(_within, (ground.any(axis=1), ground.any(axis=0))))
+        self._open = tuple(_within(np.any(ground, axis=i)) for i in (1, 0))
 
-    def box(self, left, low, right, high, colour):
+    def box(
+        self, left: float, low: float, right: float, high: float, colour: Colour
+    ) -> None:
         pixels, _, _ = self._part(left, low, right, high)
         pixels[:] = colour
 
-    def shape(self, place, radius, number, colour):
+    def shape(self, place: Place, radius: float, number: int, colour: Colour) -> None:
         """A disc, a square or a diamond, of about one size."""
         reach = radius * 1.2
         x, y = place
@@ -93,7 +101,7 @@ class _Canvas:
         )[number % 3]
         pixels[inside] = colour
 
-    def line(self, start, end, colour):
+    def line(self, start: Place, end: Place, colour: Colour) -> None:
         (x0, y0), (x1, y1) = start, end
         pixels, dx, dy = self._part(
             min(x0, x1) - SHOT_WIDTH,
@@ -105,13 +113,15 @@ class _Canvas:
         off = (dx - x0) * (y1 - y0) - (dy - y0) * (x1 - x0)
         pixels[abs(off) <= SHOT_WIDTH / 2 * length] = colour
 
-    def _part(self, left, low, right, high):
+    def _part(
+        self, left: float, low: float, right: float, high: float
+    ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The pixels of a box, with their coordinates [1, W] and [H, 1]."""
         x0, x1 = np.searchsorted(self._x, (left, right))
         y0, y1 = np.searchsorted(self._y, (low, high))
         return self._pixels[y0:y1, x0:x1], self._x[None, x0:x1], self._y[y0:y1, None]
 
-    def shown(self):
+    def shown(self) -> np.ndarray:
         """The north above; not the walls around where anybody can be."""
         pixels = self._pixels[self._open]
         rows, columns = (size // FINE for size in pixels.shape[:2])
@@ -119,7 +129,7 @@ class _Canvas:
         return fine.mean(axis=(1, 3)).astype(np.uint8)[::-1]
 
 
-def _within(is_open):
+def _within(is_open: np.ndarray) -> slice:
     """The pixels from the first open cell to the last, and a cell of wall around."""
     cells = np.flatnonzero(is_open)
     first, last = max(cells[0] - 1, 0), min(cells[-1] + 2, len(is_open))

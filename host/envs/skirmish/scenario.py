@@ -1,6 +1,9 @@
 """A map as arrays: its units' kinds, its ground, and where everybody starts."""
 
+from __future__ import annotations
+
 import math
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
@@ -13,7 +16,7 @@ FOR_A_KILL = 10.0
 FOR_THE_BATTLE = 200.0
 
 
-def field_of(entry):
+def field_of(entry: Dict[str, Any]) -> Field:
     """A map's :class:`Field`."""
     stats = maps.read("units")
     units = maps.units_of(entry)
@@ -47,7 +50,7 @@ def field_of(entry):
     )
 
 
-def fill(kind, unit):
+def fill(kind: np.void, unit: Dict[str, Any]) -> None:
     """Write a unit's statistics into its `KIND` record."""
     weapon = unit["weapon"]
     for key in ("health", "shield", "armor", "regrowth", "speed", "flies", "notices"):
@@ -67,7 +70,7 @@ def fill(kind, unit):
     kind["beam_height"] = weapon.get("height", 0)
 
 
-def damage(unit, other):
+def damage(unit: Dict[str, Any], other: Dict[str, Any]) -> float:
     """Of one strike, before shield and armour."""
     bonus = unit["weapon"]["bonus"]
     traits = other["traits"]
@@ -75,7 +78,7 @@ def damage(unit, other):
     return float(unit["weapon"]["damage"] + more)
 
 
-def n_targets(allies, enemies):
+def n_targets(allies: np.ndarray, enemies: np.ndarray) -> int:
     """How many target actions there are; healers' targets are agents."""
     n_healers = (allies["weapon"] == HEAL).sum()
     if not n_healers:
@@ -83,7 +86,7 @@ def n_targets(allies, enemies):
     return int(max(len(allies) - n_healers, len(enemies)))
 
 
-def sizes(field):
+def sizes(field: Field) -> Tuple[int, int]:
     """The lengths of an observation and of the state."""
     n_agents, n_enemies = len(field.agents), len(field.enemies)
     ally = field.ally_shields + field.n_types
@@ -96,7 +99,7 @@ def sizes(field):
 # Where they start ---------------------------------------------------------------------
 
 
-def start_of(entry, field):
+def start_of(entry: Dict[str, Any], field: Field) -> np.ndarray:
     """The units when a battle begins, but for what the kernel sets: UNIT [n]."""
     units = np.zeros(len(field.kinds), dtype=UNIT)
     places, radii = [], maps.read("units")
@@ -106,12 +109,15 @@ def start_of(entry, field):
             for name, count in group["units"].items()
             for _ in range(count)
         ]
-        places += formation(sizes, *group["at"], 1 if group["side"] == "ally" else -1)
+        x, y = group["at"]
+        places += formation(sizes, x, y, 1 if group["side"] == "ally" else -1)
     units["x"], units["y"] = np.array(places, dtype=np.float32).T
     return units
 
 
-def formation(radii, x, y, way):
+def formation(
+    radii: List[float], x: float, y: float, way: int
+) -> List[Tuple[float, float]]:
     """The places of a group: a square of rows around a point.
 
     Args:
@@ -126,10 +132,10 @@ def formation(radii, x, y, way):
     width = max(sum(2 * radius for radius in row) for row in rows)
     height = 2 * sum(heights) + (side - 1) * BETWEEN
     west, y = x - way * width / 2, y - way * height / 2
-    places, below = [], 0
+    places, below = [], 0.0
     for row, half in zip(rows, heights):
         y += way * (below + half)
-        below, x, before = half, west, 0
+        below, x, before = half, west, 0.0
         for radius in row:
             x += way * (before + radius)
             before = radius

@@ -1,5 +1,7 @@
 """Utility networks. `REGISTRY[name](input_shape, args)` builds one."""
 
+from typing import Any, Callable, Dict
+
 from .rnn_agent import RNNAgent
 
-REGISTRY = {"rnn": RNNAgent}
+REGISTRY: Dict[str, Callable[..., Any]] = {"rnn": RNNAgent}

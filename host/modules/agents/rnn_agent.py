@@ -1,5 +1,11 @@
 """The recurrent utility network of the QMIX papers."""
 
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Tuple
+
+import torch as th
 import torch.nn as nn
 import torch.nn.functional as F
 
@@ -14,7 +20,7 @@ class RNNAgent(nn.Module):
     `gain`.
     """
 
-    def __init__(self, input_shape, args):
+    def __init__(self, input_shape: int, args: SimpleNamespace) -> None:
         super().__init__()
         self.args = args
         self.fc1 = nn.Linear(input_shape, args.rnn_hidden_dim)
@@ -26,11 +32,13 @@ class RNNAgent(nn.Module):
             orthogonal(self.fc1)
             orthogonal(self.fc2, args.gain)
 
-    def init_hidden(self):
+    def init_hidden(self) -> th.Tensor:
         """A zero state `[1, H]` on the network's device."""
         return self.fc1.weight.new_zeros(1, self.args.rnn_hidden_dim)
 
-    def forward(self, inputs, hidden_state):
+    def forward(
+        self, inputs: th.Tensor, hidden_state: th.Tensor
+    ) -> Tuple[th.Tensor, th.Tensor]:
         """Returns utilities `[N, U]` and the next hidden state `[N, H]`."""
         x = F.relu(self.fc1(inputs))
         h_in = hidden_state.reshape(-1, self.args.rnn_hidden_dim)

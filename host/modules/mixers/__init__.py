@@ -4,7 +4,12 @@
 returns `[B, T, 1]`.
 """
 
+from typing import Any, Callable, Dict
+
 from .qmix import QMixer
 from .vdn import VDNMixer
 
-REGISTRY = {"vdn": lambda args: VDNMixer(), "qmix": QMixer}
+REGISTRY: Dict[str, Callable[..., Any]] = {
+    "vdn": lambda args: VDNMixer(),
+    "qmix": QMixer,
+}

@@ -1,5 +1,9 @@
 """The monotonic mixer of QMIX (Rashid et al. 2018)."""
 
+from __future__ import annotations
+
+from types import SimpleNamespace
+
 import numpy as np
 import torch as th
 import torch.nn as nn
@@ -19,7 +23,7 @@ class QMixer(nn.Module):
     `mixer_init_scale` at the start: their last layers are, weights and biases.
     """
 
-    def __init__(self, args):
+    def __init__(self, args: SimpleNamespace) -> None:
         super().__init__()
         self.args = args
         self.n_agents = args.n_agents
@@ -38,7 +42,7 @@ class QMixer(nn.Module):
         self.mixer_init_scale = args.mixer_init_scale
         self._scale_last_layers(self.mixer_init_scale)
 
-    def _hypernet(self, size):
+    def _hypernet(self, size: int) -> nn.Module:
         layers = getattr(self.args, "hypernet_layers", 1)
         if layers == 1:
             return nn.Linear(self.state_dim, size)
@@ -51,13 +55,13 @@ class QMixer(nn.Module):
         raise ValueError(f"hypernet_layers must be 1 or 2, not {layers}")
 
     @th.no_grad()
-    def _scale_last_layers(self, factor):
+    def _scale_last_layers(self, factor: float) -> None:
         for net in self.children():
-            last = net if isinstance(net, nn.Linear) else net[-1]
+            last = net[-1] if isinstance(net, nn.Sequential) else net
             for parameter in last.parameters():
                 parameter.mul_(factor)
 
-    def forward(self, agent_qs, states):
+    def forward(self, agent_qs: th.Tensor, states: th.Tensor) -> th.Tensor:
         """Utilities `[B, T, A]` and states `[B, T, S]` to q_tot `[B, T, 1]`."""
         batch_size = agent_qs.size(0)
         states = states.reshape(-1, self.state_dim)

@@ -8,11 +8,16 @@ only units that nearly touch are neighbours; and a wall's line is moved off it b
 same amount along both axes, whatever the wall's direction.
 """
 
+from __future__ import annotations
+
+from typing import Tuple, Union
+
 import numpy as np
 
 from .compiling import compiled
-from .records import TICKS
+from .records import TICKS, Field
 from .vectors import (
+    Vector,
     det,
     direction,
     distance,
@@ -36,7 +41,9 @@ AXES = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
 
 
 @compiled
-def avoid(field, units, u, lines, projected):
+def avoid(
+    field: Field, units: np.ndarray, u: int, lines: np.ndarray, projected: np.ndarray
+) -> None:
     """Set the velocity that a unit gets; `lines` and `projected` are scratch."""
     unit, kind = units[u], field.kinds[u]
     wanted = wish(unit)
@@ -54,38 +61,38 @@ def avoid(field, units, u, lines, projected):
 
 
 @compiled
-def wish(unit):
+def wish(unit: np.record) -> Vector:
     return unit.wanted[0], unit.wanted[1], unit.wanted_single
 
 
 @compiled
-def speed_of(unit):
+def speed_of(unit: np.record) -> Vector:
     return unit.velocity[0], unit.velocity[1], unit.velocity_single
 
 
 @compiled
-def place(unit):
+def place(unit: np.record) -> Vector:
     return np.float64(unit.x), np.float64(unit.y), True
 
 
 @compiled
-def set_next(unit, velocity):
+def set_next(unit: np.record, velocity: Vector) -> None:
     unit.next[0], unit.next[1], unit.next_single = velocity
 
 
 @compiled
-def set_line(line, point, way):
+def set_line(line: np.record, point: Vector, way: Vector) -> None:
     line.point[0], line.point[1], line.point_single = point
     line.way[0], line.way[1], line.way_single = way
 
 
 @compiled
-def point_of(line):
+def point_of(line: np.record) -> Vector:
     return line.point[0], line.point[1], line.point_single
 
 
 @compiled
-def way_of(line):
+def way_of(line: np.record) -> Vector:
     return line.way[0], line.way[1], line.way_single
 
 
@@ -93,7 +100,9 @@ def way_of(line):
 
 
 @compiled
-def neighbour_lines(field, units, u, lines, n_lines):
+def neighbour_lines(
+    field: Field, units: np.ndarray, u: int, lines: np.ndarray, n_lines: int
+) -> int:
     """Append a line for each unit that nearly touches; returns how many there are."""
     kinds, me = field.kinds, units[u]
     reach = field.largest_radius + kinds[u].radius
@@ -111,7 +120,9 @@ def neighbour_lines(field, units, u, lines, n_lines):
 
 
 @compiled
-def neighbour_line(me, other, apart, radius):
+def neighbour_line(
+    me: np.record, other: np.record, apart: float, radius: float
+) -> Tuple[Vector, Vector]:
     """The half-plane that another unit leaves, as a point and a direction."""
     offset = minus(place(other), place(me))
     closing = minus(speed_of(me), speed_of(other))
@@ -127,7 +138,9 @@ def neighbour_line(me, other, apart, radius):
 
 
 @compiled
-def ahead(offset, closing, apart_squared, radius):
+def ahead(
+    offset: Vector, closing: Vector, apart_squared: float, radius: float
+) -> Tuple[Vector, Vector]:
     """Direction of the line, and the change of velocity, that avoid a collision."""
     w = minus(closing, offset)
     squared = dot(w, w)
@@ -153,7 +166,9 @@ def ahead(offset, closing, apart_squared, radius):
 
 
 @compiled
-def wall_lines(unit, kind, walls, lines):
+def wall_lines(
+    unit: np.record, kind: np.record, walls: np.ndarray, lines: np.ndarray
+) -> int:
     """A line for each side of a wall that faces the unit; returns how many."""
     reach, n_lines = kind.radius + kind.speed, 0
     for w in range(len(walls)):
@@ -170,7 +185,7 @@ def wall_lines(unit, kind, walls, lines):
 
 
 @compiled
-def is_close(unit, wall, reach):
+def is_close(unit: np.record, wall: np.ndarray, reach: float) -> Union[bool, np.bool_]:
     """Whether a wall is within reach, in single precision."""
     half_x, half_y = (wall[2] - wall[0]) / 2, (wall[3] - wall[1]) / 2
     x, y = np.float32(wall[0] + half_x), np.float32(wall[1] + half_y)
@@ -180,7 +195,7 @@ def is_close(unit, wall, reach):
 
 
 @compiled
-def corner(wall, number):
+def corner(wall: np.ndarray, number: int) -> Vector:
     """The corners, anticlockwise from the south-west."""
     x = wall[2] if number in (1, 2) else wall[0]
     y = wall[3] if number >= 2 else wall[1]
@@ -188,18 +203,18 @@ def corner(wall, number):
 
 
 @compiled
-def axis(number):
+def axis(number: int) -> Vector:
     """The direction from a corner to the next."""
     return AXES[number, 0], AXES[number, 1], False
 
 
 @compiled
-def minus_axis(number):
+def minus_axis(number: int) -> Vector:
     return -AXES[number, 0], -AXES[number, 1], False
 
 
 @compiled
-def tangent(offset, squared, radius, sign):
+def tangent(offset: Vector, squared: float, radius: float, sign: float) -> Vector:
     """From a unit's place along a circle around a corner, on its left or right."""
     leg = np.sqrt(squared - radius * radius)
     return (
@@ -210,7 +225,7 @@ def tangent(offset, squared, radius, sign):
 
 
 @compiled
-def is_covered(lines, first, second, radius):
+def is_covered(lines: np.ndarray, first: Vector, second: Vector, radius: float) -> bool:
     """Whether a line of another wall keeps the unit off both corners already."""
     for line in lines:
         point, way = point_of(line), way_of(line)
@@ -223,7 +238,9 @@ def is_covered(lines, first, second, radius):
 
 
 @compiled
-def wall_line(unit, radius, wall, side, lines):
+def wall_line(
+    unit: np.record, radius: float, wall: np.ndarray, side: int, lines: np.ndarray
+) -> Tuple[bool, Vector, Vector]:
     """The half-plane that one side of a wall leaves: whether any, point, direction."""
     a, b = side, (side + 1) % 4
     first, second = (
@@ -259,7 +276,17 @@ def wall_line(unit, radius, wall, side, lines):
 
 
 @compiled
-def side_line(velocity, radius, side, a, b, first, second, left, right):
+def side_line(
+    velocity: Vector,
+    radius: float,
+    side: int,
+    a: int,
+    b: int,
+    first: Vector,
+    second: Vector,
+    left: Vector,
+    right: Vector,
+) -> Tuple[bool, Vector, Vector]:
     """The line that is nearest to the velocity: round a corner, or along an edge."""
     before, origin = minus_axis((side + 3) % 4), double(0, 0)
     is_left_foreign = det(left, before) >= 0
@@ -301,7 +328,7 @@ def side_line(velocity, radius, side, a, b, first, second, left, right):
 
 
 @compiled
-def squared(a):
+def squared(a: Vector) -> float:
     return dot(a, a)
 
 
@@ -309,7 +336,9 @@ def squared(a):
 
 
 @compiled
-def on_line(lines, number, speed, wanted, is_direction):
+def on_line(
+    lines: np.ndarray, number: int, speed: float, wanted: Vector, is_direction: bool
+) -> Tuple[bool, Vector]:
     """The best allowed velocity on a line, given those before: whether any, and it."""
     point, way = point_of(lines[number]), way_of(lines[number])
     along = dot(point, way)
@@ -357,7 +386,9 @@ def on_line(lines, number, speed, wanted, is_direction):
 
 
 @compiled
-def nearest_allowed(lines, n_lines, speed, wanted, is_direction):
+def nearest_allowed(
+    lines: np.ndarray, n_lines: int, speed: float, wanted: Vector, is_direction: bool
+) -> Tuple[int, Vector]:
     """The allowed velocity that is nearest to the wanted one, or farthest that way.
 
     Returns:
@@ -381,7 +412,15 @@ def nearest_allowed(lines, n_lines, speed, wanted, is_direction):
 
 
 @compiled
-def least_bad(lines, n_walls, n_lines, first, speed, velocity, projected):
+def least_bad(
+    lines: np.ndarray,
+    n_walls: int,
+    n_lines: int,
+    first: int,
+    speed: float,
+    velocity: Vector,
+    projected: np.ndarray,
+) -> Vector:
     """Where not all lines can be kept to: walls are, neighbours' as well as can be."""
     worst = 0.0
     for number in range(first, n_lines):
@@ -398,7 +437,7 @@ def least_bad(lines, n_walls, n_lines, first, speed, velocity, projected):
 
 
 @compiled
-def project(lines, n_walls, number, projected):
+def project(lines: np.ndarray, n_walls: int, number: int, projected: np.ndarray) -> int:
     """The lines on which an earlier line is broken as much as line `number` is."""
     point, way = point_of(lines[number]), way_of(lines[number])
     projected[:n_walls] = lines[:n_walls]

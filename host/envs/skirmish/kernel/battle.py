@@ -1,5 +1,7 @@
 """One step of many battles: eight ticks, each the same six things in turn."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from .avoidance import avoid
@@ -17,6 +19,7 @@ from .records import (
     STOP,
     TICKS,
     TICKS_PER_STEP,
+    Field,
 )
 
 MOVE_AMOUNT = 2.0  # how far off the goal is that "go north" sets
@@ -26,7 +29,14 @@ MOST_REWARD = 20.0
 
 
 @entry
-def step(field, battles, orders, actions, is_over, reward):
+def step(
+    field: Field,
+    battles: np.ndarray,
+    orders: np.ndarray,
+    actions: np.ndarray,
+    is_over: np.ndarray,
+    reward: np.ndarray,
+) -> None:
     """Play eight ticks in each copy that is not over.
 
     Args:
@@ -57,7 +67,7 @@ def step(field, battles, orders, actions, is_over, reward):
 
 
 @compiled
-def count(units, which):
+def count(units: np.ndarray, which: np.ndarray) -> int:
     """How many of them are still there."""
     there = 0
     for u in which:
@@ -66,7 +76,7 @@ def count(units, which):
 
 
 @entry
-def begin(field, units):
+def begin(field: Field, units: np.ndarray) -> None:
     """All units whole, where `units` has them; enemies advance."""
     for u in range(len(units)):
         unit, kind = units[u], field.kinds[u]
@@ -85,7 +95,7 @@ def begin(field, units):
 
 
 @compiled
-def command(field, units, actions):
+def command(field: Field, units: np.ndarray, actions: np.ndarray) -> None:
     """Hand the agents their orders for this step."""
     for agent in range(len(actions)):
         u = field.agents[agent]
@@ -107,7 +117,13 @@ def command(field, units, actions):
 
 
 @compiled
-def tick(field, units, order, lines, projected):
+def tick(
+    field: Field,
+    units: np.ndarray,
+    order: np.ndarray,
+    lines: np.ndarray,
+    projected: np.ndarray,
+) -> float:
     """A sixteenth of a second; returns what it is worth."""
     kinds = field.kinds
     for u in range(len(units)):
@@ -129,7 +145,7 @@ def tick(field, units, order, lines, projected):
 
 
 @compiled
-def decide(field, units):
+def decide(field: Field, units: np.ndarray) -> None:
     """Everybody's wishes, one after the other: they see those of who came before."""
     kinds = field.kinds
     someone_hunts = False
@@ -147,7 +163,7 @@ def decide(field, units):
 
 
 @compiled
-def act(field, units, u):
+def act(field: Field, units: np.ndarray, u: int) -> float:
     """Go, recover, strike; returns what it is worth."""
     unit, kind = units[u], field.kinds[u]
     unit.velocity[:] = unit.next

@@ -1,5 +1,7 @@
 """The only thing left to chance: the order in which units act within a tick."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from .compiling import compiled, entry
@@ -9,7 +11,7 @@ FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 @compiled
-def draw(luck, copy):
+def draw(luck: np.ndarray, copy: int) -> np.uint64:
     """The copy's next 64 random bits (SplitMix64, Steele et al. 2014)."""
     luck[copy] += STRIDE
     bits = luck[copy]
@@ -19,7 +21,7 @@ def draw(luck, copy):
 
 
 @entry
-def shuffle(luck, order):
+def shuffle(luck: np.ndarray, order: np.ndarray) -> None:
     """A new order of the units in each copy and tick.
 
     Args:
@@ -32,5 +34,5 @@ def shuffle(luck, order):
             for k in range(n_units):
                 row[k] = k
             for last in range(n_units - 1, 0, -1):
-                k = np.int64(draw(luck, copy) % np.uint64(last + 1))
-                row[last], row[k] = row[k], row[last]
+                drawn = np.int64(draw(luck, copy) % np.uint64(last + 1))
+                row[last], row[drawn] = row[drawn], row[last]

@@ -1,9 +1,11 @@
 """What weapons do, and what heals by itself."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from .compiling import compiled
-from .records import BEAM, BLAST, HEAL, NOBODY, TICKS
+from .records import BEAM, BLAST, HEAL, NOBODY, TICKS, Field
 from .vectors import within
 
 SHIELD_WAIT = 10.0  # seconds without a hit until a shield grows
@@ -16,7 +18,7 @@ FOR_A_KILL = 10.0
 
 
 @compiled
-def recover(unit, kind):
+def recover(unit: np.record, kind: np.record) -> None:
     """A tick's worth of cooldown, shield, energy and health."""
     unit.cooldown = max(0.0, unit.cooldown - 1 / TICKS)
     unit.shield_wait = max(0.0, unit.shield_wait - 1 / TICKS)
@@ -29,7 +31,7 @@ def recover(unit, kind):
 
 
 @compiled
-def strike(field, units, u, target):
+def strike(field: Field, units: np.ndarray, u: int, target: int) -> float:
     """Use the unit's weapon on a target; returns what it is worth."""
     weapon = field.kinds[u].weapon
     if weapon == HEAL:
@@ -43,7 +45,7 @@ def strike(field, units, u, target):
 
 
 @compiled
-def hit(field, units, u, target):
+def hit(field: Field, units: np.ndarray, u: int, target: int) -> float:
     worth = 0.0
     for _ in range(field.kinds[u].strikes):
         worth += hurt(units[target], field.kinds[target], field.damage[u, target])
@@ -51,7 +53,7 @@ def hit(field, units, u, target):
 
 
 @compiled
-def hurt(unit, kind, amount):
+def hurt(unit: np.record, kind: np.record, amount: float) -> float:
     """Take a hit: shield first, then health behind armour. Enemies' is rewarded."""
     if unit.health == 0:
         return 0.0
@@ -67,7 +69,7 @@ def hurt(unit, kind, amount):
 
 
 @compiled
-def heal(kinds, units, u, target):
+def heal(kinds: np.ndarray, units: np.ndarray, u: int, target: int) -> None:
     """Give health for energy; not begun with too little of it."""
     unit, other, most = units[u], units[target], kinds[target].health
     is_new = unit.last_target != unit.target
@@ -85,7 +87,7 @@ def heal(kinds, units, u, target):
 
 
 @compiled
-def was_near(unit, other, radius):
+def was_near(unit: np.record, other: np.record, radius: float) -> np.bool_:
     """Whether another was within `radius` when the tick began."""
     dx = np.float64(unit.x) - np.float64(other.old_x)
     dy = np.float64(unit.y) - np.float64(other.old_y)
@@ -93,7 +95,7 @@ def was_near(unit, other, radius):
 
 
 @compiled
-def blast(field, units, u):
+def blast(field: Field, units: np.ndarray, u: int) -> float:
     """Die, and hurt all of the other side around. An enemy's own health is rewarded."""
     kinds = field.kinds
     radius = kinds[u].blast_radius
@@ -108,7 +110,7 @@ def blast(field, units, u):
 
 
 @compiled
-def beam(field, units, u, target):
+def beam(field: Field, units: np.ndarray, u: int, target: int) -> float:
     """Hurt all that touch a bar through the target, across the line of fire."""
     kinds, aimed = field.kinds, units[target]
     width, height = kinds[u].beam_width, kinds[u].beam_height

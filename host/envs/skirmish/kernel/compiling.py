@@ -1,16 +1,21 @@
 """How the kernel is compiled, and where the result is kept."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from pathlib import Path
+from typing import Any, Callable
 
-from numba import config, njit
+import numba
+from numba import njit
 
 HERE = Path(__file__).resolve().parent
+config: Any = numba.config  # its settings are no names that a type checker sees
 compiled = njit(error_model="numpy")  # as part of what is entered from Python
 
 
-def entry(function):
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls, once for each version of the kernel.
 
     Numba itself keeps a function until its own file changes, whatever becomes of the
@@ -23,7 +28,7 @@ def entry(function):
         config.CACHE_DIR = before
 
 
-def _folder(wanted):
+def _folder(wanted: str) -> Path:
     """Where this version is kept: in `wanted`, else beside it, else in the home."""
     digest = hashlib.sha256()
     for path in sorted(HERE.glob("*.py")):

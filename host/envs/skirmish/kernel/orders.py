@@ -4,11 +4,16 @@ Agents do as they are told. An enemy advances towards a point, and turns on whoe
 comes near, or attacks it.
 """
 
+from __future__ import annotations
+
+from typing import Union
+
 import numpy as np
 
 from .compiling import compiled
-from .records import ADVANCE, ATTACK, HEAL, MOVE, NOBODY
+from .records import ADVANCE, ATTACK, HEAL, MOVE, NOBODY, Field
 from .vectors import (
+    Vector,
     distance,
     double,
     length,
@@ -20,13 +25,15 @@ from .vectors import (
 
 
 @compiled
-def can_hit(kind, other):
+def can_hit(kind: np.record, other: np.record) -> bool:
     """Whether a kind's weapon reaches another: on the ground, or in the air."""
     return kind.hits_air if other.flies else kind.hits_ground
 
 
 @compiled
-def in_range(kinds, units, u, target):
+def in_range(
+    kinds: np.ndarray, units: np.ndarray, u: int, target: int
+) -> Union[bool, np.bool_]:
     reach = kinds[u].range + kinds[target].radius + kinds[u].radius
     return within(units[u], units[target], reach)
 
@@ -35,7 +42,7 @@ def in_range(kinds, units, u, target):
 
 
 @compiled
-def reconsider(kinds, units, u):
+def reconsider(kinds: np.ndarray, units: np.ndarray, u: int) -> None:
     """Begin the tick: who was in its sights stays there, or not.
 
     One who advances keeps a target that is within range, or attacks it.
@@ -58,7 +65,7 @@ def reconsider(kinds, units, u):
 
 
 @compiled
-def nearest_foe(field, units, u, is_hunting):
+def nearest_foe(field: Field, units: np.ndarray, u: int, is_hunting: bool) -> int:
     """Whom an enemy turns on: those who heal first, then by distance; or NOBODY.
 
     Args:
@@ -91,7 +98,7 @@ def nearest_foe(field, units, u, is_hunting):
 
 
 @compiled
-def neediest_friend(field, units, u):
+def neediest_friend(field: Field, units: np.ndarray, u: int) -> int:
     """Whom an enemy that heals turns to: the weakest who is hurt, or fights."""
     kinds, found, least = field.kinds, NOBODY, np.inf
     for e in field.enemies:
@@ -105,7 +112,7 @@ def neediest_friend(field, units, u):
 
 
 @compiled
-def is_friend_near(field, units, u, e):
+def is_friend_near(field: Field, units: np.ndarray, u: int, e: int) -> bool:
     """Whether a healer may think of this friend at all."""
     kinds = field.kinds
     if not units[e].is_there or not can_hit(kinds[u], kinds[e]):
@@ -118,7 +125,9 @@ def is_friend_near(field, units, u, e):
 
 
 @compiled
-def want(field, units, u, has_healer, pace):
+def want(
+    field: Field, units: np.ndarray, u: int, has_healer: bool, pace: float
+) -> None:
     """Set the velocity that a unit would have, were it alone.
 
     Args:
@@ -151,13 +160,17 @@ def want(field, units, u, has_healer, pace):
 
 
 @compiled
-def hunts_better(kinds, units, u, has_healer):
+def hunts_better(
+    kinds: np.ndarray, units: np.ndarray, u: int, has_healer: bool
+) -> bool:
     target = units[u].target
     return has_healer and kinds[u].weapon != HEAL and kinds[target].weapon != HEAL
 
 
 @compiled
-def approach(kinds, units, u, target, pace):
+def approach(
+    kinds: np.ndarray, units: np.ndarray, u: int, target: int, pace: float
+) -> None:
     """Stand and strike where the target is within range, else go to it."""
     unit, other = units[u], units[target]
     if in_range(kinds, units, u, target) and can_hit(kinds[u], kinds[target]):
@@ -168,7 +181,7 @@ def approach(kinds, units, u, target, pace):
 
 
 @compiled
-def head_for(unit, goal, pace):
+def head_for(unit: np.record, goal: Vector, pace: float) -> None:
     here = (np.float64(unit.x), np.float64(unit.y), True)
     way = minus(goal, here)
     apart = length(way)
@@ -179,12 +192,14 @@ def head_for(unit, goal, pace):
 
 
 @compiled
-def set_wanted(unit, velocity):
+def set_wanted(unit: np.record, velocity: Vector) -> None:
     unit.wanted[0], unit.wanted[1], unit.wanted_single = velocity
 
 
 @compiled
-def pace_of(field, units, u, was_hunting, someone_hunts):
+def pace_of(
+    field: Field, units: np.ndarray, u: int, was_hunting: bool, someone_hunts: bool
+) -> float:
     """A unit's speed; an enemy that heals goes no faster than its slowest company.
 
     Its company is the friends around it, or, once it has a target, whoever attacks it

@@ -1,9 +1,11 @@
 """What agents see, what they may do, and the state of it all: SMAC's features."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from .compiling import compiled, entry
-from .records import HEAL
+from .records import HEAL, Field
 from .vectors import distance, within
 
 SIGHT = 9.0
@@ -14,7 +16,15 @@ FIRST_TARGET = 6
 
 
 @entry
-def look(field, battles, which, last_actions, obs, state, avail):
+def look(
+    field: Field,
+    battles: np.ndarray,
+    which: np.ndarray,
+    last_actions: np.ndarray,
+    obs: np.ndarray,
+    state: np.ndarray,
+    avail: np.ndarray,
+) -> None:
     """Write what is seen of battles.
 
     Args:
@@ -41,7 +51,7 @@ def look(field, battles, which, last_actions, obs, state, avail):
 
 
 @compiled
-def can_go(field, unit, way):
+def can_go(field: Field, unit: np.record, way: int) -> bool:
     """Whether the ground is open, a cell to the north, south, east or west."""
     x, y = np.float64(unit.x), np.float64(unit.y)
     step = STEP_AHEAD if way % 2 == 0 else -STEP_AHEAD
@@ -55,7 +65,7 @@ def can_go(field, unit, way):
 
 
 @compiled
-def write_avail(field, units, u, avail):
+def write_avail(field: Field, units: np.ndarray, u: int, avail: np.ndarray) -> None:
     avail[1] = 1
     for way in range(N_DIRECTIONS):
         avail[2 + way] = can_go(field, units[u], way)
@@ -72,7 +82,7 @@ def write_avail(field, units, u, avail):
 
 
 @compiled
-def write_obs(field, units, u, obs):
+def write_obs(field: Field, units: np.ndarray, u: int, obs: np.ndarray) -> None:
     kinds = field.kinds
     for way in range(N_DIRECTIONS):
         obs[way] = can_go(field, units[u], way)
@@ -91,7 +101,7 @@ def write_obs(field, units, u, obs):
 
 
 @compiled
-def enemy_flag(field, units, u, v):
+def enemy_flag(field: Field, units: np.ndarray, u: int, v: int) -> float:
     """Whether an enemy can be attacked; of a healer, whether the friend can be healed
     that has the enemy's number (so it was published)."""
     if field.kinds[u].weapon == HEAL:
@@ -104,7 +114,16 @@ def enemy_flag(field, units, u, v):
 
 
 @compiled
-def write_other(field, me, other, kind, flag, has_shield, obs, base):
+def write_other(
+    field: Field,
+    me: np.record,
+    other: np.record,
+    kind: np.record,
+    flag: float,
+    has_shield: bool,
+    obs: np.ndarray,
+    base: int,
+) -> int:
     """Another unit, if it is in sight; returns where the next one's features begin."""
     apart = distance(me, other)
     if other.is_there and apart <= SIGHT:
@@ -117,7 +136,14 @@ def write_other(field, me, other, kind, flag, has_shield, obs, base):
 
 
 @compiled
-def write_body(field, unit, kind, has_shield, out, base):
+def write_body(
+    field: Field,
+    unit: np.record,
+    kind: np.record,
+    has_shield: bool,
+    out: np.ndarray,
+    base: int,
+) -> None:
     """Health, shield and type, as everybody sees them."""
     out[base] = unit.health / kind.health
     if has_shield:
@@ -130,7 +156,9 @@ def write_body(field, unit, kind, has_shield, out, base):
 
 
 @compiled
-def write_state(field, units, last_actions, state):
+def write_state(
+    field: Field, units: np.ndarray, last_actions: np.ndarray, state: np.ndarray
+) -> None:
     base = 0
     for u in field.agents:
         base = write_unit(
@@ -147,7 +175,14 @@ def write_state(field, units, last_actions, state):
 
 
 @compiled
-def write_unit(field, unit, kind, has_shield, state, base):
+def write_unit(
+    field: Field,
+    unit: np.record,
+    kind: np.record,
+    has_shield: bool,
+    state: np.ndarray,
+    base: int,
+) -> int:
     """Health, readiness (of agents), place, shield, type; returns the next base."""
     is_ally = not kind.is_enemy
     size = 3 + is_ally + has_shield + field.n_types
