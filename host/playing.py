@@ -81,7 +81,7 @@ def settings(facts, path, words=(), env_config=None, settable=(), seed=0, epsilo
     config.update(test_greedy=epsilon == 0, epsilon_anneal_time=1, use_cuda=False)
     config.update(own_test_env=False)  # nobody trains here
     config.update(epsilon_start=epsilon, epsilon_finish=epsilon)
-    config.update(learner=None, batch_size=1, buffer_size=config["batch_size_run"])
+    config.update(learner="", batch_size=1, buffer_size=config["batch_size_run"])
     validate_playing(config)
     return config
 

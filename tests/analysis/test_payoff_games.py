@@ -50,7 +50,7 @@ def test_three_agents_have_tables_of_three_axes():
 
 
 def test_settings_are_checked():
-    with pytest.raises(ConfigError, match="alpha=0.0 is outside"):
+    with pytest.raises(ConfigError, match="alpha is 0: a number within"):
         train("cw_qmix", "paper", seed=0, updates=5, alpha=0)
 
 

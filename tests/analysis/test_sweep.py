@@ -183,7 +183,7 @@ def test_mistakes_in_the_file_are_one_line(tmp_path, capsys, text, message):
         (BASE + "main: nowhere/main.py", "no such script"),
         (
             "algorithms: [cw_qmix]\nenvironments: [matrix_game]\nsettings: {alpha: 2}",
-            "alpha=2",
+            "alpha is 2",
         ),
     ],
 )

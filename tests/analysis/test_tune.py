@@ -104,7 +104,7 @@ def test_what_a_file_means(tmp_path, monkeypatch):
         # What the runs would refuse is said before the first one.
         (TINY + "search: {lrr: [1, 2]}\n", "lrr.*did you mean 'lr'"),
         (TINY + "search: {lr: [1, fast]}\n", "run .*lr"),
-        (TINY.replace("qmix", "cw_qmix") + "search: {alpha: [1, 2]}\n", "alpha=2"),
+        (TINY.replace("qmix", "cw_qmix") + "search: {alpha: [1, 2]}\n", "alpha is 2"),
     ],
 )
 def test_mistakes_in_the_file_are_one_line(

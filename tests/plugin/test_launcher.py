@@ -117,7 +117,7 @@ def test_a_game_of_ours_is_entered_only_when_asked_for(checkout: Path) -> None:
         ([SCRIPT, "--config", "qmix"], "write --config=qmix"),
         ([SCRIPT, "--config=qmux"], "did you mean 'qmix'?"),
         ([SCRIPT, "--config=host:cw_qmix"], "has no"),
-        ([SCRIPT, "--config=cw_qmix", OWN[1], "with", "alpha=2"], "outside (0, 1]"),
+        ([SCRIPT, "--config=cw_qmix", OWN[1], "with", "alpha=2"], "within [0, 1]"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
