@@ -106,7 +106,7 @@ def scores(tests):
 
 
 def curves():
-    """Return {(environment, settings, metric): {algorithm: {seed: [(t_env, score)]}}}."""
+    """Return {(environment, settings, metric): {algorithm: {seed: tests}}}."""
     found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     with open(SCORES, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
