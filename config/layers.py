@@ -136,9 +136,10 @@ def leaves(values: Mapping[str, Any], above: Keys = ()) -> Iterator[Tuple[Keys, 
 
 def nested(path: Keys, value: Any) -> Dict[str, Any]:
     """Return (("a", "b"), 1) as {a: {b: 1}}."""
+    found: Dict[str, Any] = value
     for key in reversed(path):
-        value = {key: value}
-    return value
+        found = {key: found}
+    return found
 
 
 def typed(name: str, value: Any, below: Any) -> Any:

@@ -135,7 +135,7 @@ class _Check:
         elif isinstance(node, yaml.SequenceNode):
             for value in node.value:
                 self.node(value, depth + 1)
-        else:
+        elif isinstance(node, yaml.ScalarNode):
             self.scalar(node, line)
 
     def keys(self, node: yaml.MappingNode) -> None:
@@ -286,7 +286,8 @@ def _is_plain(value: Any, depth: int) -> bool:
         names = all(isinstance(key, str) and _KEY.fullmatch(key) for key in value)
         return names and all(_is_plain(each, depth + 1) for each in value.values())
     if isinstance(value, int):
-        return abs(value) < 10**MAX_DIGITS
+        too_large: int = 10**MAX_DIGITS
+        return abs(value) < too_large
     return value is None or isinstance(value, float) or _is_good_text(value)
 
 

@@ -33,8 +33,9 @@ class Interval(NamedTuple):
 
     def __contains__(self, value: object) -> bool:
         assert isinstance(value, numbers.Real)
-        above = value >= self.low if self.has_low else value > self.low
-        below = value <= self.high if self.has_high else value < self.high
+        x: Any = value  # by their types such numbers have no order
+        above: bool = x >= self.low if self.has_low else x > self.low
+        below: bool = x <= self.high if self.has_high else x < self.high
         return above and below
 
     def __str__(self) -> str:

@@ -108,7 +108,9 @@ def command(argv: List[str]) -> int:
             if not argv or argv[0] not in COMMANDS:
                 print(about(argv))
                 return 0
-            return importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:])
+            run = importlib.import_module(COMMANDS[argv[0]][0]).main
+            code: int = run(argv[1:])
+            return code
     except streams.OutputLost as lost:
         if isinstance(lost.args[0], BrokenPipeError):
             return 141  # as of a program that SIGPIPE ended

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Iterator, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,13 +32,14 @@ def build_central_agent(scheme: Any, args: Any, settings: WQMixSettings) -> nn.M
             f"observations of shape {tuple(shape)}: Weighted QMIX takes flat "
             "observations, not images; encode them in the environment"
         )
-    return CENTRAL_AGENTS[settings.central_agent](
+    agent: nn.Module = CENTRAL_AGENTS[settings.central_agent](
         input_size(scheme, args, settings.central_inputs),
         settings.central_rnn_hidden_dim,
         args.n_agents,
         args.n_actions,
         settings.central_action_embed,
     )
+    return agent
 
 
 def build_central_mixer(args: Any, settings: WQMixSettings) -> nn.Module:
@@ -51,7 +52,7 @@ def build_central_mixer(args: Any, settings: WQMixSettings) -> nn.Module:
         settings.central_hypernet_embed,
     )
     scale_last_layers([mixer.net, mixer.V], settings.central_mixer_init_scale)
-    return mixer
+    return cast(nn.Module, mixer)
 
 
 def take(q: Tensor, actions: Tensor) -> Tensor:

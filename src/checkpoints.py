@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 import torch
 
@@ -105,21 +105,21 @@ def _refusals() -> Iterator[None]:
         raise CheckpointError(str(error)) from error
 
 
-def _check_complete(path: str, modules: Mapping[str, Any]) -> list:
+def _check_complete(path: str, modules: Mapping[str, Any]) -> List[str]:
     absent = [f"{stem}.th" for stem in sorted(modules) if not _exists(path, stem)]
     if absent:
         raise Refused(f"{path}: incomplete, {', '.join(absent)} is missing")
     return list(modules)
 
 
-def _foreign(path: str, modules: Mapping[str, Any]) -> list:
+def _foreign(path: str, modules: Mapping[str, Any]) -> List[str]:
     """Which of our networks another learner's checkpoint holds."""
     if not _exists(path, "agent") and not _exists(path, "mixer"):
         raise Refused(f"{path}: holds no checkpoint (neither agent.th nor mixer.th)")
     return [stem for stem in FOREIGN if stem in modules and _exists(path, stem)]
 
 
-def _what_is_new(modules: Mapping[str, Any], loaded: list) -> str:
+def _what_is_new(modules: Mapping[str, Any], loaded: List[str]) -> str:
     new = [s for s in modules if s not in loaded and not s.startswith("target_")]
     is_q_star_new = "central_agent" in new
     return (

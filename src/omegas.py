@@ -87,6 +87,9 @@ class Advantage(nn.Module):
     (`advantage_value`). ω carries no gradient.
     """
 
+    mean: Tensor
+    seen: Tensor
+
     def __init__(self, state_dim: int, settings: Any) -> None:
         super().__init__()
         self.value: Optional[nn.Module] = None

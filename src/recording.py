@@ -41,7 +41,8 @@ class _Noting(Tensor):
             cls.note("an index of values")
         elif name in WEIGHTS_FROM and not _has_kept(name, args, kwargs or {}):
             cls.note(f"`{name}` of weights that are computed")
-        return super().__torch_function__(function, types, args, kwargs or {})
+        forward: Any = super().__torch_function__  # which has no types
+        return forward(function, types, args, kwargs or {})
 
     @classmethod
     def note(cls, what: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -66,9 +66,12 @@ def full_precision() -> Iterator[None]:
 
     With it they would differ from the hosts' own cells, which are not cuDNN's.
     """
-    where, flag, exact = torch.backends.cudnn, "allow_tf32", False
+    where: Any = torch.backends.cudnn
+    exact: Any
     if hasattr(getattr(where, "rnn", None), "fp32_precision"):  # since torch 2.9
         where, flag, exact = where.rnn, "fp32_precision", "ieee"
+    else:
+        flag, exact = "allow_tf32", False
     before = getattr(where, flag)
     setattr(where, flag, exact)
     try:
@@ -107,7 +110,8 @@ def _together(parts: Sequence[Part], x: Tensor, sizes: List[int]) -> Sequence[Te
         weights += (linear.weight, linear.bias, *_gru_weights(cell))
     if not torch.is_grad_enabled():  # the function below sees what requires one alone
         weights = [w.detach() for w in weights]
-    return _Recurrent.apply(x, sizes, *weights)
+    run: Callable[..., Sequence[Tensor]] = _Recurrent.apply
+    return run(x, sizes, *weights)
 
 
 def _gates(x: Tensor, size: int) -> List[Tensor]:
@@ -179,7 +183,8 @@ class _Recurrent(torch.autograd.Function):
         if is_training:
             ctx.sizes = sizes
             ctx.save_for_backward(x, w_ih, w_hh, h, f, gates)
-        return h[:, sizes[0] :].unbind(0)
+        states: Tuple[Tensor, ...] = h[:, sizes[0] :].unbind(0)
+        return states
 
     @staticmethod
     @once_differentiable

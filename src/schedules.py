@@ -15,7 +15,8 @@ def linear(start: float, finish: float, share: float) -> float:
 
 def exponential(start: float, finish: float, share: float) -> float:
     """By equal factors from start to finish; both must be positive."""
-    return start * (finish / start) ** share
+    value: float = start * (finish / start) ** share
+    return value
 
 
 SCHEDULES = {"constant": constant, "linear": linear, "exponential": exponential}

@@ -55,11 +55,14 @@ class Slots:
     def unpack(self, x: Tensor) -> Tensor:
         """Put values where they belong, [P, …] → [B, n_slots, …]; zero elsewhere."""
         b, t = self._shape
+        slots: Tensor
         if self.is_all:
-            return x.unflatten(0, (t, b)).transpose(0, 1)
+            slots = x.unflatten(0, (t, b))
+            return slots.transpose(0, 1)
         padded = x.new_zeros(b * t, *x.shape[1:])
         at = self._episode * t + self._slot
-        return padded.index_copy(0, at, x).unflatten(0, (b, t))
+        slots = padded.index_copy(0, at, x).unflatten(0, (b, t))
+        return slots
 
     def each(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
         """Apply a function of single slots; zero where a slot is not used.

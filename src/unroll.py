@@ -81,7 +81,7 @@ class Unroll:
         return step_unroll(mac, batch, self._args.n_actions)
 
     def beside(
-        self, mac: Any, batch: Any, inputs: Tensor, slots: Slots, net: nn.Module
+        self, mac: Any, batch: Any, inputs: Tensor, slots: Slots, net: Any
     ) -> Tuple[Tensor, Tensor]:
         """Return Q_i(τ, ·), and what a central network gives for the same inputs.
 
@@ -105,7 +105,7 @@ class Unroll:
 
     def _problem(self, mac: Any, batch: Any) -> Optional[str]:
         """Return why the fast path cannot be used, or None."""
-        agent = getattr(mac, "agent", None)
+        agent: Any = getattr(mac, "agent", None)
         slots = Slots(batch.batch_size, batch.max_seq_length)
         inputs = agent_inputs(batch, self._args, slots)
         problem = unknown_part(agent, inputs.shape)
@@ -120,8 +120,9 @@ class Unroll:
         params = [p for p in agent.parameters() if p.requires_grad]
         pairs = {"outputs": ([q.detach()], [expected.detach()])}
         if params and expected.requires_grad:
-            pairs["gradients"] = tuple(
-                _gradients((each * probe).mean(), params) for each in (q, expected)
+            pairs["gradients"] = (
+                _gradients((q * probe).mean(), params),
+                _gradients((expected * probe).mean(), params),
             )
         for name, (ours, theirs) in pairs.items():
             if not _close(ours, theirs):
@@ -181,7 +182,7 @@ def _unknown_child(
     return None
 
 
-def run_sequences(agent: nn.Module, inputs: Tensor, slots: Slots) -> Tensor:
+def run_sequences(agent: Any, inputs: Tensor, slots: Slots) -> Tensor:
     """Run a network of known parts, [P, A, I] → [P, A, U]."""
     if hasattr(agent, "agents"):
         single = inputs.split(1, dim=1)
@@ -191,7 +192,8 @@ def run_sequences(agent: nn.Module, inputs: Tensor, slots: Slots) -> Tensor:
         h = recurrent_agents([(agent.fc1, agent.rnn)], inputs, slots)[0]
         return _head(agent, h)
     h = torch.relu_(agent.rnn(torch.relu_(agent.fc1(inputs.flatten(0, 1)))))
-    return _head(agent, h).unflatten(0, inputs.shape[:2])
+    q: Tensor = _head(agent, h).unflatten(0, inputs.shape[:2])
+    return q
 
 
 def has_recurrence(net: nn.Module) -> bool:
@@ -199,8 +201,9 @@ def has_recurrence(net: nn.Module) -> bool:
     return isinstance(getattr(net, "rnn", None), nn.GRUCell)
 
 
-def _head(agent: nn.Module, h: Tensor) -> Tensor:
+def _head(agent: Any, h: Tensor) -> Tensor:
     """Outputs of hidden states, [..., H] → [..., U]."""
     if hasattr(agent, "layer_norm"):
         h = agent.layer_norm(h)
-    return agent.fc2(h)
+    q: Tensor = agent.fc2(h)
+    return q

@@ -126,8 +126,9 @@ def find(name: str) -> Weighting:
 
 def is_file_spec(name: object) -> bool:
     """Whether a weighting is named as path/to/file.py:function, or a file without."""
-    is_text = isinstance(name, str)
-    return is_text and (name.rpartition(":")[0] or name).endswith(".py")
+    if not isinstance(name, str):
+        return False
+    return (name.rpartition(":")[0] or name).endswith(".py")
 
 
 def load(spec: str) -> None:
@@ -149,6 +150,7 @@ def load(spec: str) -> None:
         raise ConfigError(f"{told}: there is no such file")
     stem = os.path.splitext(os.path.basename(path))[0]
     found = importlib.util.spec_from_file_location(f"wqmix_weighting_{stem}", path)
+    assert found is not None and found.loader is not None  # it ends in .py
     module = importlib.util.module_from_spec(found)
     try:
         found.loader.exec_module(module)
@@ -256,6 +258,7 @@ def optimistically_weighted(x: WeightingInputs) -> Tensor:
 @register("ideal", needs="is_optimal_joint")
 def idealised_central(x: WeightingInputs) -> Tensor:
     """Idealised central: 1 where u maximises Q̂* over all joint actions (Eq. 6)."""
+    assert x.is_optimal_joint is not None  # `needs`
     return full_or_alpha(x.is_optimal_joint(), x)
 
 
@@ -284,6 +287,7 @@ def softened_optimistic(x: WeightingInputs) -> Tensor:
 @register("pow", needs="is_potentially_optimal", alpha_may_be_zero=True)
 def potentially_optimal(x: WeightingInputs) -> Tensor:
     """POW: 1 where a recogniser takes u for potentially optimal (Huang et al. 2026)."""
+    assert x.is_potentially_optimal is not None  # `needs`
     return full_or_alpha(x.is_potentially_optimal(), x)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, NoReturn, Sequence
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # argparse's own adds the usage
+    def error(self, message: str) -> NoReturn:  # argparse's own adds the usage
         raise TheoryError(f"{message} (see {self.prog} --help)")
 
 
@@ -176,7 +176,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _figure(
-    args: argparse.Namespace, default: str, draw: Callable, *content: Any
+    args: argparse.Namespace, default: str, draw: Callable[..., Any], *content: Any
 ) -> None:
     """Draw unless told not to; a missing matplotlib is an error only if asked for."""
     if args.no_figure:

@@ -166,7 +166,8 @@ class Isotonic:
         block = np.array([find(cell) for cell in root])
         mass = np.bincount(block, weights, self._q.size)
         value = np.bincount(block, weights * self._q, self._q.size)
-        return value[block] / mass[block]
+        mean: np.ndarray = value[block] / mass[block]
+        return mean
 
     def _constraints(self, orders: Orders) -> np.ndarray:
         """[2, M]: lower and upper cell of each constraint, covering pairs only."""

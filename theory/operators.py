@@ -46,7 +46,8 @@ class MDP:
 
     def backup(self, values: np.ndarray) -> np.ndarray:
         """E[r + gamma v(s')] for state values ``[S]``."""
-        return self.rewards + self.gamma * self.transitions @ values
+        q: np.ndarray = self.rewards + self.gamma * self.transitions @ values
+        return q
 
 
 def one_step(payoff: np.ndarray) -> MDP:

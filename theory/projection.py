@@ -169,7 +169,8 @@ def _minimise(payoff: np.ndarray, under: np.ndarray, over: np.ndarray) -> Projec
     """All minima of sum w (q - Q)^2, w = ``under`` where q < Q, else ``over``."""
     problem = Isotonic(standardised(payoff), under, over)
     lightest = float(min(under.min(), over.min()))
-    best, tables = math.inf, []
+    best = math.inf
+    tables: list[np.ndarray] = []
     for bound, table in _finished_nodes(problem):
         slack = TIE * max(lightest, bound)
         if bound > best + slack:
@@ -185,7 +186,9 @@ def _minimise(payoff: np.ndarray, under: np.ndarray, over: np.ndarray) -> Projec
 
 def standardised(payoff: np.ndarray) -> np.ndarray:
     """Mean 0 and range 1, so that tolerances mean the same for every payoff."""
-    return (payoff - payoff.mean()) / max(np.ptp(payoff), np.finfo(float).tiny)
+    spread = max(np.ptp(payoff), np.finfo(float).tiny)
+    table: np.ndarray = (payoff - payoff.mean()) / spread
+    return table
 
 
 def pool_again(
@@ -194,8 +197,8 @@ def pool_again(
     """The same level sets in the payoff's own units, free of rescaling errors."""
     _, level = np.unique(table, return_inverse=True)
     level = level.reshape(-1)
-    pooled = np.bincount(level, (weights * payoff).ravel())
-    pooled /= np.bincount(level, weights.ravel())
+    pooled: np.ndarray = np.bincount(level, (weights * payoff).ravel())
+    pooled = pooled / np.bincount(level, weights.ravel())
     return pooled[level].reshape(payoff.shape)
 
 

@@ -4,6 +4,7 @@ from .pow_qmix_learner import PowQMixLearner
 from .proj_qmix_learner import ProjQMixLearner
 from .wqmix_learner import WQMixLearner
 
+__all__ = ["LEARNERS", "PowQMixLearner", "ProjQMixLearner", "WQMixLearner"]
 LEARNERS = {
     "wqmix_learner": WQMixLearner,
     "pow_qmix_learner": PowQMixLearner,

@@ -9,7 +9,18 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    ClassVar,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Type,
+    cast,
+)
 
 import torch
 from torch import Tensor, nn
@@ -137,7 +148,8 @@ class Learner:
         ConfigError: a setting that cannot be right, or what this learner cannot do.
     """
 
-    settings_class = LearnerSettings
+    settings_class: ClassVar[Type[LearnerSettings]] = LearnerSettings
+    settings: LearnerSettings
 
     def __init__(self, mac: Any, scheme: Any, logger: Any, args: Any) -> None:
         self.args, self.logger, self.mac = args, logger, mac
@@ -160,7 +172,7 @@ class Learner:
         self.value_check = ValueCheck(logger.console_logger.warning)
         self.unroll = Unroll(self.settings.unroll, args, logger.console_logger.info)
         self.guard = FiniteGuard()
-        self.last_log_t = -args.learner_log_interval - 1
+        self.last_log_t: int = -args.learner_log_interval - 1
 
     def train(
         self, batch: Any, t_env: int, episode_num: int, per_weight: Any = None
@@ -226,7 +238,8 @@ class Learner:
         data = self._seen(Transitions.of(batch), per_weight)
         self.host.prepare_mac(self.mac, data.state.device)
         loss = self.loss(data, t_env)
-        total = sum(coefficient * term for coefficient, term in loss.terms.values())
+        parts = [coefficient * term for coefficient, term in loss.terms.values()]
+        total = cast(Tensor, sum(parts))  # there is one at least
         self.optimiser.zero_grad()
         total.backward()
         terms = {name: term for name, (_, term) in loss.terms.items()}
@@ -257,7 +270,7 @@ class Learner:
 
     @torch.no_grad()
     def weights(
-        self, data: Transitions, values: Any, t_env: int, **judges: Callable
+        self, data: Transitions, values: Any, t_env: int, **judges: Callable[[], Tensor]
     ) -> Tensor:
         """w(s, u) of the actions taken [B, T, 1].
 
@@ -280,7 +293,8 @@ class Learner:
         return weigh(self.settings.weighting, self.weighting, x, data.mask, is_read)
 
     def _is_log_step(self, t_env: int) -> bool:
-        return t_env - self.last_log_t >= self.args.learner_log_interval
+        interval: int = self.args.learner_log_interval
+        return t_env - self.last_log_t >= interval
 
     def _greedy(
         self, data: Transitions, q: Tensor, inputs: Tensor
@@ -296,6 +310,7 @@ class Learner:
             self.host.prepare_mac(target_mac, data.state.device)
             target_q = self.unroll(target_mac, data.batch, inputs, data.slots)
         greedy_from = q if self.host.double_q else target_q
+        assert greedy_from is not None  # without double_q there is a target MAC
         return targets.greedy_actions(greedy_from, data.avail_actions), target_q
 
     def td_targets(self, data: Transitions, value: Tensor) -> Tensor:
@@ -502,11 +517,12 @@ def parameters(*nets: nn.Module) -> List[nn.Parameter]:
 
 def td_error(data: Transitions, loss: Loss) -> Tensor:
     """m (Q_tot − y) [B, T, 1], without gradient."""
-    return (loss.values.q_tot.detach() - loss.values.target) * data.mask
+    error: Tensor = loss.values.q_tot.detach() - loss.values.target
+    return error * data.mask
 
 
 def _host_settings(args: Any) -> HostSettings:
-    settings = getattr(args, "wqmix_host", None)
+    settings: Optional[HostSettings] = getattr(args, "wqmix_host", None)
     if settings is None:
         raise ConfigError(
             "the learner was built without the facts of its host: run the host "

@@ -27,6 +27,7 @@ class PowQMixLearner(WQMixLearner):
     """
 
     settings_class = PowQMixSettings
+    settings: PowQMixSettings
 
     def _build(self, scheme: Any) -> Networks:
         networks = super()._build(scheme)
@@ -64,7 +65,7 @@ class PowQMixLearner(WQMixLearner):
 
     @torch.no_grad()
     def weights(
-        self, data: Transitions, values: Any, t_env: int, **judges: Callable
+        self, data: Transitions, values: Any, t_env: int, **judges: Callable[[], Tensor]
     ) -> Tensor:
         """w(s, u), 1 everywhere at first (`pow_warmup_steps`)."""
         self._fit_recogniser(data, values)
@@ -92,6 +93,7 @@ class PowQMixLearner(WQMixLearner):
 
     def _is_recognised(self, data: Transitions, values: Values) -> Tensor:
         """Whether |A_r(s, u)| < `pow_threshold` [B, T, 1], bool."""
+        advantage: Tensor
         _, advantage = self.recogniser(*recogniser_inputs(data, values))
         return advantage.abs() < self.settings.pow_threshold
 

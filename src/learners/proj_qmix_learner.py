@@ -40,6 +40,7 @@ class ProjQMixLearner(Learner):
     """Learner of QMIX with a projector, with PyMARL's interface."""
 
     settings_class = ProjQMixSettings
+    settings: ProjQMixSettings
 
     def loss(self, data: Transitions, t_env: int) -> Loss:
         """L = Σ m w (Q_tot − y)² / Σ m, and V's own where ω has a network for it.
@@ -84,6 +85,7 @@ class ProjQMixLearner(Learner):
     ) -> Tuple[Tensor, Tensor]:
         """û [B, T+1, A, 1] and Q_mono⁻(s, û) [B, T+1, 1]."""
         greedy, target_q = self._greedy(data, q, inputs)
+        assert target_q is not None  # this learner has a target MAC
         target_mixer = self.target_networks["mixer"]
         best = central.take(target_q, greedy)
         return greedy, data.slots.each(target_mixer, best, data.state)
@@ -91,7 +93,7 @@ class ProjQMixLearner(Learner):
     def _projected(self, state: Tensor, actions: Tensor) -> Tensor:
         """Q_proj as it stands: batch normalisation by its running statistics."""
         self.projector.eval()
-        value = self.projector(
+        value: Tensor = self.projector(
             self._projector_inputs(state, actions), torch.ones_like(state[..., :1])
         )
         self.projector.train()
@@ -145,7 +147,7 @@ class ProjQMixLearner(Learner):
         """The optimiser's: Q_proj and ω have a rate, Q_proj a decay of their own."""
         own = {"lr": self.settings.projector_lr}
         decay = self.settings.projector_l2
-        groups = [
+        groups: List[Dict[str, Any]] = [
             {"params": parts["agent"] + parts["mixer"]},
             {"params": parts["projector"], "weight_decay": decay, **own},
         ]

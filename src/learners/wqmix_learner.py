@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Callable, ClassVar, Dict, NamedTuple, Optional, Tuple, Type
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,8 @@ class Values(NamedTuple):
 class WQMixLearner(Learner):
     """Learner of CW-QMIX, OW-QMIX and their relatives, with PyMARL's interface."""
 
-    settings_class = WQMixSettings
+    settings_class: ClassVar[Type[WQMixSettings]] = WQMixSettings
+    settings: WQMixSettings
 
     def loss(self, data: Transitions, t_env: int) -> Loss:
         """The two losses of Weighted QMIX, in the paper's order.
@@ -78,7 +79,7 @@ class WQMixLearner(Learner):
         return Loss(terms, values, w, lambda: self._logged(data, values, w))
 
     def weights(
-        self, data: Transitions, values: Any, t_env: int, **judges: Callable
+        self, data: Transitions, values: Any, t_env: int, **judges: Callable[[], Tensor]
     ) -> Tensor:
         """w(s, u) of the actions taken [B, T, 1]."""
         judges["is_optimal_joint"] = lambda: self._is_optimal_joint(data, values)
@@ -90,7 +91,7 @@ class WQMixLearner(Learner):
         What R-QMIX (O'Brien and Xu 2026) penalises instead of forbidding it.
         """
         (slopes,) = torch.autograd.grad(q_tot.sum(), q_taken, create_graph=True)
-        falls = (-slopes).clamp(min=0) ** self.settings.monotonicity_power
+        falls: Tensor = (-slopes).clamp(min=0) ** self.settings.monotonicity_power
         return falls.sum(-1, keepdim=True)
 
     def _unroll(
@@ -125,6 +126,7 @@ class WQMixLearner(Learner):
         if mixer is None:
             per_agent = slots.unpack(nets["central_agent"](inputs.central, slots))
             mixer = nets["central_mixer"]
+        assert per_agent is not None  # beside a target mixer there is a target MAC
         value = slots.each(mixer, central.take(per_agent, greedy), data.state)
         if self.settings.bootstrap == "greedy":
             return greedy, value, value
@@ -135,6 +137,7 @@ class WQMixLearner(Learner):
         return greedy, value, at_taken
 
     def _is_optimal_joint(self, data: Transitions, values: Values) -> Tensor:
+        assert self.central_mixer is not None and values.q_star_i is not None
         return central.is_optimal_joint(
             self.central_mixer,
             values.q_star_i[:, :-1].detach(),

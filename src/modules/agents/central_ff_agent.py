@@ -37,4 +37,6 @@ class CentralFFAgent(nn.Module):
     def forward(self, inputs: Tensor, slots: Slots) -> Tensor:
         """Run each slot by itself, [P, A, I] → [P, A, U, E]."""
         h = torch.relu_(self.fc2(torch.relu_(self.fc1(inputs.flatten(0, 1)))))
-        return self.fc3(h).unflatten(-1, self.out_shape).unflatten(0, inputs.shape[:2])
+        q = self.fc3(h).unflatten(-1, self.out_shape)
+        by_slot: Tensor = q.unflatten(0, inputs.shape[:2])
+        return by_slot

@@ -50,7 +50,8 @@ class CentralRNNAgent(nn.Module):
 
     def head(self, h: Tensor) -> Tensor:
         """Outputs of hidden states, [P, A, H] → [P, A, U, E]."""
-        return self.fc2(h).unflatten(-1, self.out_shape)
+        q: Tensor = self.fc2(h).unflatten(-1, self.out_shape)
+        return q
 
 
 @CENTRAL_AGENTS.register("central_rnn_ns")

@@ -48,4 +48,5 @@ class CentralAttenMixer(nn.Module):
         """Mix: `q` [..., A, E] and `state` [..., S] → Q̂*(s, u) [..., 1]."""
         attention = self.atten_layer(state).unflatten(-1, self.heads_shape)
         heads = q.transpose(-1, -2) @ torch.softmax(attention, dim=-2)
-        return self.net(heads.flatten(-2)) + self.V(state)
+        q_star: Tensor = self.net(heads.flatten(-2)) + self.V(state)
+        return q_star

@@ -49,12 +49,14 @@ class CentralFFMixer(nn.Module):
             Q̂*(s, u) [..., 1].
         """
         first, *rest = self.net
+        assert isinstance(first, nn.Linear)
         # One product for each part of [s, q]: no copy, and no gradient for the state.
         of_state, of_q = first.weight.tensor_split([state.shape[-1]], dim=1)
         x = linear(q.flatten(-2), of_q, first.bias).add_(linear(state, of_state))
         for layer in rest:
             x = layer(x)
-        return x + self.V(state)
+        q_star: Tensor = x + self.V(state)
+        return q_star
 
 
 def state_value(state_dim: int, width: int) -> nn.Sequential:

@@ -48,4 +48,5 @@ class FreeMixer(nn.Module):
         w_1, b_1, w_final, v = (getattr(self, name)(state) for name in self._names)
         w_1 = w_1.unflatten(-1, self._shape)  # [B, T, A, E]
         hidden = elu((q.unsqueeze(-2) @ w_1).squeeze(-2) + b_1)
-        return (hidden * w_final).sum(-1, keepdim=True) + v
+        q_tot: Tensor = (hidden * w_final).sum(-1, keepdim=True) + v
+        return q_tot

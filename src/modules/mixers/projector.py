@@ -54,7 +54,7 @@ class Projector(nn.Module):
 
     def _sum(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
-        total = sum(head(rows) for head in self.heads)
+        total: Tensor = sum(head(rows) for head in self.heads)
         return total.clamp(-self.clamp, self.clamp).reshape(*x.shape[:-1], 1)
 
 
