@@ -22,7 +22,6 @@ FIELDS = "environment settings algorithm seed t_env metric score".split()
 # File → the settings of all its runs; and names of algorithms, where they are others.
 FILES = {
     "predator_prey_tuned": "recipe predator_prey",
-    "lbf_tuned": "recipe lbf",
     "fair_lbf": "PyMARL's with adam",
     "fair_smax": "recipe pymarl2/smac",
     "skirmish": "recipe pymarl2/smac",
@@ -54,7 +53,7 @@ RETURN, WON = "test_return_mean", "test_battle_won_mean"
 PANELS = {
     "predator_prey": [
         (
-            "p = −2, tuned for all alike",
+            "p = −2, one recipe for all",
             "predator_prey",
             "recipe predator_prey",
             RETURN,
@@ -63,7 +62,6 @@ PANELS = {
     ],
     "initial_values": [
         ("LBF 5x5-2p-1f, return", "lbf", "PyMARL's with adam", RETURN),
-        ("LBF 5x5-2p-1f, tuned, return", "lbf", "recipe lbf", RETURN),
         ("SMAX 2s3z, games won", "smax 2s3z", "recipe pymarl2/smac", WON),
     ],
     "skirmish": [
