@@ -41,7 +41,11 @@ TITLES = {
 
 # Names are text and no formulas, though they have dollars in them; conferences refuse
 # PDFs without TrueType fonts; an SVG looks the same everywhere.
-LOOK = {"text.parse_math": False, "pdf.fonttype": 42, "svg.fonttype": "path"}
+LOOK: Dict[Any, Any] = {
+    "text.parse_math": False,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+}
 
 
 def headless_pyplot() -> Any:

@@ -58,8 +58,7 @@ class Update:
     @property
     def for_sacred(self) -> Any:
         """The value that sacred reads in the word."""
-        is_word = self.word is not None
-        return literal(self.word.partition("=")[2]) if is_word else self.value
+        return self.value if self.word is None else literal(self.word.partition("=")[2])
 
     def spelt(self) -> str:
         """Return a word that sacred reads as the value: the user's, if that is one."""
@@ -157,14 +156,14 @@ def _settle(
         words = [read(each) for each in words]
     if learner is not None:
         words = [new for old in words for new in translated(old)]
-    if is_game_of_ours:
+    if game is not None and is_game_of_ours:
         words, game = with_options(files, words, game)
     if recipe is not None:
         known = merged(files.defaults(), *(each.settings() for each in choices))
         given = {each.name: each.value for each in words if isinstance(each, Update)}
         under = recipes.updates(recipe, files.host, known, given)
         words = [*(Update(*each) for each in under), *words]
-    if learner is not None:
+    if algorithm is not None and learner is not None:
         if game is None:
             names = ", ".join(files.names("envs"))
             raise ConfigError(f"--env-config=NAME is missing: one of {names}")
@@ -204,8 +203,7 @@ def read(word: Word) -> Word:
     Raises:
         ReadingError: a setting that is not written as one.
     """
-    is_read = isinstance(word, Update)
-    if is_read or "=" not in word or word.startswith(SACRED_ID):
+    if isinstance(word, Update) or "=" not in word or word.startswith(SACRED_ID):
         return word
     return Update.read(word)
 
@@ -231,7 +229,7 @@ def with_options(
     return kept, replace(game, settings=lambda: settings)
 
 
-def translated(word: Word) -> List[Word]:
+def translated(word: Word) -> Sequence[Word]:
     """Translate a setting of the published Weighted QMIX code to ours."""
     if isinstance(word, str):
         return [word]

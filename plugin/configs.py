@@ -242,7 +242,8 @@ class ConfigFiles:
         algorithms = list(self._algorithms())
         same = same_kind(config, algorithms)
         games = [each for each in self._games() if each["env"] == config.get("env")]
-        bases = [x for each in own if each.learner for x in self._bases_of(each.own)]
+        paths = [each.own for each in own if each.own and each.learner]
+        bases = [values for path in paths for values in self._bases_of(path)]
         known = Layers(self.defaults(), *(same or algorithms), *bases, *games)
         if not games:
             known.values["env_args"] = {}

@@ -20,7 +20,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, List
+from typing import Any, Callable, Dict, List
 
 from ..config.sacred import importable
 from ..errors import WQMixError
@@ -31,7 +31,7 @@ from .hosts.base import read_text
 from .notes import note
 
 CAN_FORK = "fork" in multiprocessing.get_all_start_methods()
-PROCESSES = multiprocessing.get_context("fork" if CAN_FORK else "spawn")
+PROCESSES: Any = multiprocessing.get_context("fork" if CAN_FORK else "spawn")
 IMPORTED_ONCE = ("torch", "sacred.observers")
 PARITY = re.compile(r"parity: (.*updates equal .*)|wqmix: (parity .*)")
 TRAINED = "wqmix doctor: one training step done"
@@ -140,7 +140,7 @@ def known_settings(files: ConfigFiles, base: str, game: str) -> List[str]:
 
 def merged(rows: List[Row]) -> List[Row]:
     """Return the rows with those that fail for one reason as one."""
-    reasons = {row.remedy: [] for row in rows if row.remedy}
+    reasons: Dict[str, List[str]] = {row.remedy: [] for row in rows if row.remedy}
     for row in rows:
         if row.remedy:
             reasons[row.remedy].append(row.result)
@@ -252,7 +252,7 @@ class Run:
             rows = [Row("train", what, remedy(output))]
         said = PARITY.search(output)
         if said is not None:
-            told = said.group(said.lastindex)
+            told = said.group(said.lastindex or 0)
             rows.append(Row("parity", f"{self.algorithm}: {told}"))
         return rows
 
@@ -294,7 +294,8 @@ def record_into(folder: str) -> None:
     """Have sacred's file observers write into a folder, whatever the host says."""
     from sacred.observers import FileStorageObserver
 
-    build, create = FileStorageObserver.__init__, FileStorageObserver.create
+    observer: Any = FileStorageObserver  # Any: its methods are replaced
+    build, create = observer.__init__, observer.create
 
     def in_folder(self: Any, basedir: Any, *args: Any, **kwargs: Any) -> None:
         build(self, folder, *args, **kwargs)
@@ -302,8 +303,8 @@ def record_into(folder: str) -> None:
     def create_there(basedir: Any, *args: Any, **kwargs: Any) -> Any:
         return create(folder, *args, **kwargs)
 
-    FileStorageObserver.__init__ = in_folder
-    FileStorageObserver.create = staticmethod(create_there)  # sacred 0.7 makes folders
+    observer.__init__ = in_folder
+    observer.create = staticmethod(create_there)  # sacred 0.7 makes folders
 
 
 def end_after_training(learners: ModuleType, is_ours: bool) -> None:

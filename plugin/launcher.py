@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from ..config.ending import tells
 from ..config.extras import unmet
@@ -66,15 +66,16 @@ def parse(argv: List[str]) -> Arguments:
     Raises:
         ConfigError: an option without its value, or a script that is not there.
     """
-    rest, options = list(argv), {}
+    rest = list(argv)
+    options: Dict[str, Any] = {}
     while rest and rest[0] in ("--no-shims", *NAMED):
         option = rest.pop(0)
         if option in NAMED and not rest:
             raise ConfigError(f"{option} needs a name; {NAMED[option]}")
         options[option] = rest.pop(0) if option in NAMED else True
     target, rest = split_target(rest)
-    named = (options.get(option) for option in NAMED)
-    return Arguments(target, *named, "--no-shims" not in options, rest)
+    host, base = (options.get(option) for option in NAMED)
+    return Arguments(target, host, base, "--no-shims" not in options, rest)
 
 
 def split_target(rest: List[str]) -> Any:

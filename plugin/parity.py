@@ -198,6 +198,7 @@ class Probe:
         self.args = quiet(args)
         with only_failures_of_the_host(host):
             self.mac = copy.deepcopy(mac)
+            each: Any
             for each in (self.mac, getattr(self.mac, "agent", None)):
                 if hasattr(each, "args"):
                     each.args = self.args

@@ -98,7 +98,7 @@ def _build(
         build = parity.vouched_mixer(host, mac, scheme, args)
         facts = dataclasses.replace(facts, build_mixer=build)
     ours.wqmix_host = parity.settled(host, facts, mac, scheme, logger, args)
-    learner = LEARNERS[name](mac, scheme, logger, ours)
+    learner: Any = LEARNERS[name](mac, scheme, logger, ours)
     learner.folder_lock = lock  # for as long as it may save
     for method in GUARDED:
         setattr(learner, method, or_one_line(getattr(learner, method)))

@@ -39,8 +39,8 @@ def styles(comparison: Comparison) -> Style:
         own = name.replace(f" ({source_of[name]})", "")
         if own not in colours:
             colour = figures.COLOURS.get(stems[name])
-            is_free = colour and colour not in colours.values()
-            colours[own] = colour if is_free else next(more)
+            is_free = colour not in colours.values()
+            colours[own] = colour if colour and is_free else next(more)
         dashes = number if len(sources) == 1 else sources.index(source_of[name])
         found[name] = colours[own], DASHES[dashes % len(DASHES)]
     return found

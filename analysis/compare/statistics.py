@@ -252,7 +252,7 @@ def curves(
         pairs = [(axis_of(r), smoothed(r, comparison.smooth)) for r in group.runs]
         pairs = [(x, y) for x, y in pairs if x is not None]
         if pairs:
-            found[key] = curve(*map(list, zip(*pairs)))  # type: ignore[arg-type]
+            found[key] = curve(*map(list, zip(*pairs)))
     return found
 
 

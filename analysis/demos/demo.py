@@ -117,6 +117,7 @@ def _end_with_the_parent() -> None:
     """Have a worker end when the parent is gone, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a worker
 
     def watch() -> None:
         multiprocessing.connection.wait([parent.sentinel])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Dict, List, Set, Tuple
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
 import numpy as np
 
@@ -120,8 +120,8 @@ def main() -> int:
         _print(fit, payoff)
     print("\nAdvantage-based ω, a fit of 'paper' without loss:")
     _print(advantage(), payoff)
-    plays = [fit.played() for fit in greedy_only(payoff)]
-    print(f"\nAll or nothing: joint actions of 'paper' that can stay: {_text(plays)}")
+    stay = [fit.played() for fit in greedy_only(payoff)]
+    print(f"\nAll or nothing: joint actions of 'paper' that can stay: {_text(stay)}")
     return 0
 
 
@@ -132,7 +132,7 @@ def _print(fit: Fit, payoff: np.ndarray) -> None:
         print("    " + " ".join(f"{value:7.2f}" for value in line))
 
 
-def _text(sets: object) -> str:
+def _text(sets: Iterable[Iterable[Any]]) -> str:
     return "; ".join(" ".join(map(str, sorted(each))) for each in sets)
 
 

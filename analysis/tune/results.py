@@ -64,8 +64,9 @@ def rows(studies: List[Study]) -> List[Dict[str, Any]]:
 
 
 def recipe(tuning: Tuning, study: Study) -> str:
-    """Return a recipe's text: where it is from, and the settings."""
+    """Return a recipe's text: where it is from, and the settings of the best trial."""
     best, tuned = study.best, study.tuned
+    assert best is not None
     seeds = counted(len(tuning.runs(tuned, best.params)), "seed")
     trials = counted(len(study.ended), "trial")
     searched = "; ".join(f"{key} {told(each)}" for key, each in tuned.space.items())

@@ -47,8 +47,8 @@ def kept_in(file: Path) -> Iterator[None]:
     try:
         yield
     except (optunas, SQLAlchemyError) as error:
-        is_cause_known = isinstance(error, optunas) and error.__cause__ is not None
-        raise unusable(file, error.__cause__ if is_cause_known else error) from None
+        cause = error.__cause__ if isinstance(error, optunas) else None
+        raise unusable(file, cause or error) from None
 
 
 def unusable(file: Path, error: BaseException) -> ConfigError:

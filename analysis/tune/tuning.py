@@ -250,7 +250,9 @@ def checked(where: str, space: Any) -> Any:
 def checked_range(where: str, space: Dict[str, Any]) -> Dict[str, Any]:
     """Return a range of numbers."""
     known(space, RANGE, f"{where}: ")
-    low, high, step = space.get("low"), space.get("high"), space.get("step")
+    low: Any = space.get("low")
+    high: Any = space.get("high")
+    step: Any = space.get("step")
     ends = [low, high] + ([] if step is None else [step])
     if not all(map(is_number, ends)) or low >= high or (step or 1) <= 0:
         raise ConfigError(f"{where}: numbers, low < high, are needed")

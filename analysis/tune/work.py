@@ -48,7 +48,8 @@ class Tuner:
         self, tuning: Tuning, studies: List[Study], sweep: Sweep, at_once: int
     ) -> None:
         self.tuning, self.studies, self.sweep = tuning, studies, sweep
-        self._at_once, self._active = at_once, []
+        self._at_once = at_once
+        self._active: List[Try] = []
         self._looked = time.monotonic()
 
     def execute(self) -> None:
@@ -119,7 +120,9 @@ class Tuner:
             return self._is_failed(each, f"a run has no {self.tuning.metric}")
         value = float(np.mean([curve[-self.tuning.last :].mean() for curve in curves]))
         each.study.complete(each.trial, value, self._steps(each))
-        return self._told(each, f"{value:.4g} (best {each.study.best.value:.4g})")
+        best = each.study.best
+        assert best is not None  # this one, if no other
+        return self._told(each, f"{value:.4g} (best {best.value:.4g})")
 
     def _cancel(self, each: Try) -> None:
         for watched in each.watched:
@@ -149,8 +152,10 @@ class TuneTable(Table):
 
     def summary(self, sweep: Any) -> str:
         """Return how far each study is."""
+        if self.tuner is None:
+            return ""
         told = []
-        for study in self.tuner.studies if self.tuner else []:
+        for study in self.tuner.studies:
             best = study.best
             ended = self.tuner.tried(study)
             value = "–" if best is None else f"{best.value:.4g}"

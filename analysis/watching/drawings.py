@@ -33,7 +33,7 @@ def write_gif(
 
     pyplot = headless_pyplot()
     figure = pyplot.figure(figsize=size, layout="constrained")
-    writer = PillowWriter(fps=fps)
+    writer = PillowWriter(fps=fps)  # type: ignore[arg-type]  # it takes fractions
     try:
         with writer.saving(figure, str(out), DOTS_PER_INCH):
             for _ in frames(figure):
@@ -144,7 +144,8 @@ def matrix_game(env_args: Dict[str, Any], episode: Dict[str, np.ndarray]) -> Any
 
 def draw_payoffs(axes: Any, payoff: np.ndarray, rest: Tuple[int, ...]) -> None:
     """Draw the table of the first two agents' actions, with numbers in it."""
-    table = payoff[(slice(None), slice(None), *rest)]
+    place: Tuple[Any, ...] = (slice(None), slice(None), *rest)
+    table = payoff[place]
     axes.imshow(
         table, cmap="Blues", vmin=payoff.min(), vmax=2 * payoff.max() - payoff.min()
     )

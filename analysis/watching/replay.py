@@ -142,7 +142,8 @@ class Film:
 
     def __init__(self, is_off: bool = False) -> None:
         self.shown: List[Any] = []
-        self._env, self._reason, self._is_off = None, "", is_off
+        self._env: Any = None
+        self._reason, self._is_off = "", is_off
 
     def before(self, env: Any) -> Film:
         """Stand before this environment."""

@@ -195,7 +195,7 @@ class HostAdapter:
         """Where the host saves a run's models, a folder a step; None: it sees to it."""
         if not self.models_named_by:
             return None
-        named = [getattr(args, key, None) for key in self.models_named_by]
+        named: List[Any] = [getattr(args, key, None) for key in self.models_named_by]
         return None if None in named else os.path.join(named[0], "models", *named[1:])
 
     def name_anew(self, args: Any, mark: str) -> None:
@@ -328,6 +328,7 @@ def merged(*mappings: Mapping[str, Any]) -> Dict[str, Any]:
     for mapping in mappings:
         for key, value in mapping.items():
             old = result.get(key)
-            nested = isinstance(value, Mapping) and isinstance(old, Mapping)
-            result[key] = merged(old, value) if nested else value
+            if isinstance(value, Mapping) and isinstance(old, Mapping):
+                value = merged(old, value)
+            result[key] = value
     return result

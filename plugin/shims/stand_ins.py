@@ -9,8 +9,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Dict, List
+from types import FrameType, ModuleType
+from typing import Any, Dict, List, Optional
 
 from ..hosts import HostAdapter
 from ..notes import note
@@ -59,7 +59,7 @@ class StandIns(MetaPathFinder, Loader):
         note(f"shim stand-in for {module.__name__}: it is not there")
 
     def _asked_by_host(self) -> bool:
-        frame = sys._getframe(2)
+        frame: Optional[FrameType] = sys._getframe(2)
         while frame is not None and "importlib" in frame.f_code.co_filename:
             frame = frame.f_back
         return frame is not None and os.path.abspath(

@@ -35,8 +35,10 @@ class WatchedWorkers:
     def install(cls) -> None:
         """Watch all workers that this process starts from now on."""
         watch = cls()
-        BaseProcess.start = lambda process: watch.start(process)
-        Connection.recv = lambda connection: watch.receive(connection)
+        process: Any = BaseProcess  # Any: by its type no method can be replaced
+        connection: Any = Connection
+        process.start = lambda process: watch.start(process)
+        connection.recv = lambda connection: watch.receive(connection)
 
     def start(self, process: BaseProcess) -> None:
         """Start a worker and remember it."""
