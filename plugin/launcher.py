@@ -17,7 +17,6 @@ from ..config.ending import tells
 from ..config.extras import unmet
 from ..errors import ConfigError
 from ..storage.errors import UserError
-from ..storage.malloc import keep_freed
 from . import command_line, detect, environments, registration, shims, tracking
 from .configs import ConfigFiles
 from .imports import after_import
@@ -106,7 +105,6 @@ def launch(
     files = ConfigFiles(host, target.root, keys)
     command = command_line.rewrite(files, arguments.argv)
     prepare_path(target)
-    keep_freed()
     if arguments.shims:
         shims.apply(host, target)
     registration.register_on_import(host, keys)
