@@ -2,7 +2,7 @@
 
 Default values are in the YAML files beside this one, and nowhere else. Read here by
 the learners, the embedded host, the adapters, `wqmix list settings`, the hints of error
-messages and docs/settings.md (`python tools/write_settings.py`).
+messages and docs/all_settings.md (`python tools/write_settings.py`).
 """
 
 from __future__ import annotations

@@ -36,15 +36,24 @@ host:NAME for a file of the host's that has the name of one of ours.
 
 COMMANDS = {
     "list": ("wqmix.plugin.listing", "algorithms, weightings, mixers, hosts …"),
-    "demo": ("wqmix.analysis.demo", "QMIX fails, Weighted QMIX succeeds: watch it"),
+    "demo": (
+        "wqmix.analysis.demos.demo",
+        "QMIX fails, Weighted QMIX succeeds: watch it",
+    ),
     "sweep": ("wqmix.analysis.sweep.cli", "many runs: algorithms, games, seeds: FILE"),
     "tune": ("wqmix.analysis.tune.cli", "search settings, for each algorithm: FILE"),
     "compare": ("wqmix.analysis.compare.cli", "report over finished runs: RESULTS…"),
     "plot": ("wqmix.analysis.plot", "one metric in the terminal: RESULTS…"),
     "doctor": ("wqmix.plugin.doctor", "does it work in this checkout? [src/main.py]"),
     "check-env": ("wqmix.host.check_env", "what is wrong with an environment: NAME"),
-    "replay": ("wqmix.analysis.replay", "watch an episode, as GIF or text: CHECKPOINT"),
-    "evaluate": ("wqmix.analysis.evaluate", "episodes one by one, as CSV: CHECKPOINT"),
+    "replay": (
+        "wqmix.analysis.watching.replay",
+        "an episode, as GIF or text: CHECKPOINT",
+    ),
+    "evaluate": (
+        "wqmix.analysis.watching.evaluate",
+        "many episodes, as CSV: CHECKPOINT",
+    ),
     "export-configs": ("wqmix.plugin.export", "resolved YAMLs for your fork: DIR"),
     "completion": ("wqmix.plugin.completion", "for a shell: bash, zsh"),
     "theory": ("wqmix.theory.cli", "the paper's operators, exact, on a payoff: PAYOFF"),

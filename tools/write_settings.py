@@ -1,4 +1,4 @@
-"""Write docs/settings.md: every setting, from config/schema.py and the YAML files.
+"""Write docs/all_settings.md: every setting, from config/schema.py and the YAML files.
 
 python tools/write_settings.py          write it
 python tools/write_settings.py --check  exit code 1 where it is not up to date
@@ -13,18 +13,18 @@ import yaml
 from wqmix.config import schema
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "settings.md"
+PAGE = ROOT / "docs" / "all_settings.md"
 CONFIG = ROOT / "config"
 HEAD = """\
-# Settings
+# All settings
 
 Every key of [config/default.yaml](../config/default.yaml) and of
 [config/algs](../config/algs): after `with` on the command line, in a YAML, or as an
 argument of `wqmix.get_runner`. What a value must be is checked before a run begins; a
 name that another host or library has for it is recognised, and the one to use is said.
 In a checkout the host's own keys are its own; those that our learners read must be as
-here. Environments' settings are in [config/envs](../config/envs)
-([environments.md](environments.md)).
+here. How they are read: [settings.md](settings.md). Environments' settings are in
+[config/envs](../config/envs) ([environments.md](environments.md)).
 
 `python -m wqmix list settings` prints keys, values and meanings. Written by
 `python tools/write_settings.py` from [config/schema.py](../config/schema.py).

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wqmix.analysis import agreement
-from wqmix.analysis.payoff_games import Learned
+from wqmix.analysis.demos import agreement
+from wqmix.analysis.demos.payoff_games import Learned
 
 PAPER = np.array([[8.0, -12, -12], [-12, 0, 0], [-12, 0, 0]])
 

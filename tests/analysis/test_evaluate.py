@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wqmix.analysis import evaluate
+from wqmix.analysis.watching import evaluate
 from wqmix.host import envs
 
 from ..checkpoints import saved

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from wqmix.analysis.demo import in_turns
+from wqmix.analysis.demos.demo import in_turns
 
 SLEEPS = """
 import time
-from wqmix.analysis.demo import in_turns
+from wqmix.analysis.demos.demo import in_turns
 if __name__ == "__main__":
     in_turns(time.sleep, [(600,), (600,)], 2, "sleeping")
 """

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from wqmix import get_runner
-from wqmix.analysis import demo, figures
-from wqmix.analysis.payoff_games import tables, train
+from wqmix.analysis import figures
+from wqmix.analysis.demos import demo
+from wqmix.analysis.demos.payoff_games import tables, train
 from wqmix.errors import ConfigError
 
 SHORT = dict(seed=0, t_max=60, batch_size=32, use_cuda=False)

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from wqmix.analysis import projector
+from wqmix.analysis.demos import projector
 from wqmix.theory.games import games, payoff_table
 from wqmix.theory.projection import project
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wqmix.analysis import evaluate, replay
-from wqmix.analysis.drawings import (
+from wqmix.analysis.figures import headless_pyplot
+from wqmix.analysis.watching import evaluate, replay
+from wqmix.analysis.watching.drawings import (
     LAST_FRAMES,
     LEGEND_MARKER,
     matrix_game,
     predator_prey,
 )
-from wqmix.analysis.figures import headless_pyplot
 from wqmix.host import envs
 from wqmix.host.main import main as host_main
 

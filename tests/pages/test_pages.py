@@ -58,7 +58,7 @@ NOT_RUN = {
     "python -m benchmarks": "measures for minutes; tests/test_gpu_benchmark.py",
 }
 QUICK = ("theory", "list", "check-env")  # run each time; `python -m` of others, too
-QUICK_MODULES = ("wqmix.analysis.projector",)
+QUICK_MODULES = ("wqmix.analysis.demos.projector",)
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

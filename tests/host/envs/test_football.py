@@ -271,7 +271,7 @@ def test_the_picture_shows_who_is_where():
 
 def test_replay_makes_these_pictures_a_gif(tmp_path, monkeypatch):
     image_of = pytest.importorskip("PIL.Image")
-    from wqmix.analysis import replay
+    from wqmix.analysis.watching import replay
 
     monkeypatch.chdir(tmp_path)
     saved(tmp_path, "football", "qmix", env_args={"n_agents": 2, "time_limit": 3})

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
-from . import figures
+from .. import figures
 
 NAME = "predator_prey"
 METHODS = ("cw_qmix", "qmix")  # the longest first, so that no core waits at the end

@@ -1,8 +1,8 @@
 """Do trained networks end where the exact operators say?
 
-python -m wqmix.analysis.agreement                 all named games, 5 seeds
-python -m wqmix.analysis.agreement --game paper mild --seeds 3
-python -m wqmix.analysis.agreement --rows payoff_games.csv    runs of `wqmix demo`
+python -m wqmix.analysis.demos.agreement                 all named games, 5 seeds
+python -m wqmix.analysis.demos.agreement --game paper mild --seeds 3
+python -m wqmix.analysis.demos.agreement --rows payoff_games.csv    runs of `wqmix demo`
 
 Each game is learnt with full exploration, and its greedy joint action compared with
 what decentralised agents play at the minimisers of the weighted projection: Eq. 6 for
@@ -21,8 +21,8 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from ..config.extras import missing
-from . import figures
+from ...config.extras import missing
+from .. import figures
 from .demo import UPDATES, in_turns
 from .payoff_games import Learned, train
 
@@ -42,7 +42,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     from wqmix.theory.games import games as named_games
 
     options = _parser().parse_args(argv)
-    lacking = missing("wqmix.analysis.agreement", "theory", "scipy")
+    lacking = missing("wqmix.analysis.demos.agreement", "theory", "scipy")
     if lacking:
         print(lacking, file=sys.stderr)
         return 2
@@ -128,7 +128,7 @@ def trained_before(file: str) -> List[Learned]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m wqmix.analysis.agreement",
+        prog="python -m wqmix.analysis.demos.agreement",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -8,9 +8,9 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import numpy as np
 
-from ..errors import ConfigError
-from ..host.envs.payoffs import payoff_tensor
-from .figures import COLOURS, headless_pyplot
+from ...errors import ConfigError
+from ...host.envs.payoffs import payoff_tensor
+from ..figures import COLOURS, headless_pyplot
 
 AGENT, PREY, GOOD, BAD = (
     COLOURS["cw_qmix"],

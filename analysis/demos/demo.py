@@ -19,9 +19,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
-from ..config.extras import missing
-from ..host.utils.signals import sigterm_interrupts
-from . import figures, prey
+from ...config.extras import missing
+from ...host.utils.signals import sigterm_interrupts
+from .. import figures
+from . import prey
 from .payoff_games import Learned, train
 
 METHODS = ("qmix", "cw_qmix", "ow_qmix")

@@ -12,12 +12,12 @@ from typing import Any, Dict, List
 import numpy as np
 from tqdm import tqdm
 
-from ..config.reading import one_line
-from ..errors import ConfigError
-from ..host.playing import RUNNERS, Player, settings
-from ..host.utils.checkpoints import find
+from ...config.reading import one_line
+from ...errors import ConfigError
+from ...host.playing import RUNNERS, Player, settings
+from ...host.utils.checkpoints import find
+from ..figures import columns, counted, write_rows
 from .episodes import guarded, parse
-from .figures import columns, counted, write_rows
 
 TERMINATION, TIME = "termination", "time limit"
 Z = NormalDist().inv_cdf(0.975)

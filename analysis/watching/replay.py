@@ -12,14 +12,14 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from ..config.extras import missing
-from ..errors import ConfigError
-from ..host.errors import HostError, raised
-from ..host.playing import Episode, Player, settings
-from ..host.utils.checkpoints import find
+from ...config.extras import missing
+from ...errors import ConfigError
+from ...host.errors import HostError, raised
+from ...host.playing import Episode, Player, settings
+from ...host.utils.checkpoints import find
+from ..figures import counted
 from .drawings import LARGEST, matrix_game, pictures, predator_prey, write_gif
 from .episodes import guarded, parse
-from .figures import counted
 
 GAMES = {"predator_prey": predator_prey, "matrix_game": matrix_game}
 WITH_RENDER_MODE = ("gymma", "pettingzoo", "mpe")  # in the constructor's options

@@ -1,6 +1,6 @@
 """What Q_tot = Q_mono + ω Q_proj can and cannot represent, on exact tables.
 
-python -m wqmix.analysis.projector    prints what docs/projector.md says
+python -m wqmix.analysis.demos.projector    prints what docs/projector.md says
 
 Each function returns tables of one form of the variant that fit a payoff without any
 error, or the projection where none can. The agents act greedily in Q_mono.
@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterable, List, Set, Tuple
 
 import numpy as np
 
-from ..config.extras import missing
+from ...config.extras import missing
 
 JointAction = Tuple[int, ...]
 OFFSETS = (-10.0, -1.0, 1.0, 10.0)
@@ -104,7 +104,7 @@ def main() -> int:
     """Print all of it; return the exit code."""
     from wqmix.theory.games import games, payoff_table
 
-    lacking = missing("wqmix.analysis.projector", "theory", "scipy")
+    lacking = missing("wqmix.analysis.demos.projector", "theory", "scipy")
     if lacking:
         print(lacking, file=sys.stderr)
         return 2

@@ -6,8 +6,8 @@ import argparse
 import logging
 from typing import Callable, List
 
-from ..config.ending import tell
-from ..storage.errors import UserError
+from ...config.ending import tell
+from ...storage.errors import UserError
 
 
 def parse(parser: argparse.ArgumentParser, argv: List[str]) -> argparse.Namespace:

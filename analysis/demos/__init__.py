@@ -1,0 +1,1 @@
+"""Payoff games and a small predator-prey, shown and measured."""

@@ -1,0 +1,1 @@
+"""Episodes of trained agents: watched, and counted."""
