@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-prey games football test quick exhaustive lint release-check clean
+.PHONY: demo demo-prey games football test quick exhaustive lint site release-check clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make football   builds Google Research Football, on Debian or Ubuntu (about 15 minutes)"
 	@echo "make test       the tests;  make quick: those of about a minute;  make lint"
 	@echo "make exhaustive what takes longer: more hosts and payoffs, a search, the GPU benchmark"
+	@echo "make site       the documentation as a site with search, in build/site"
 	@echo "make release-check  builds the archives, checks them, runs the wheel on its own"
 
 # PyTorch first, so that nothing else pulls another build of it: the newest that was tried,
@@ -58,6 +59,10 @@ exhaustive: $(STAMP) $(VENV)/.tests
 lint: $(STAMP)
 	$(RUN) -m pip install -q --disable-pip-version-check ruff
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+site: $(STAMP)
+	$(RUN) -m pip install -q --disable-pip-version-check -e ".[docs]"
+	tools/build_site.sh $(RUN)
 
 release-check:
 	PYTHON=$(PYTHON) tools/check_release.sh $(TORCH)

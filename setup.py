@@ -101,6 +101,7 @@ setup(
         "smax": ["jaxmarl>=0.2,<0.3"],
         "tensorboard": ["tensorboardX>=2.6"],
         "wandb": ["wandb>=0.16"],
+        "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26,<2"],
         "test": TEST + PLOTS + THEORY,
     },
     entry_points={"console_scripts": ["wqmix = wqmix.__main__:main"]},
