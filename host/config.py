@@ -5,13 +5,17 @@ is held against the type of the value that it replaces, every key of a user's ag
 those that the shipped files list.
 """
 
+from __future__ import annotations
+
 import os
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..config import reading
 from ..config.layers import (
+    Keys,
     Layers,
     UnknownKey,
     WrongType,
@@ -27,6 +31,8 @@ from .errors import ConfigError, unknown
 from .utils.foreign import is_file_spec
 from .utils.logging import get_logger
 
+Pair = Tuple[Keys, Any]  # a setting's path, and its value
+
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "config"
 USAGE = """\
 usage: python -m wqmix.host --config=<name> --env-config=<name> [with key=value ...]
@@ -40,16 +46,16 @@ A config is a name in the package's `config` folder or the path of a YAML file.
 Keys and their meaning: config/default.yaml, config/algs/, config/envs/."""
 
 
-def parse_command_line(argv):
+def parse_command_line(argv: Sequence[str]) -> SimpleNamespace:
     """Split `argv` (without the program's name) into configs and key=value pairs.
 
     Returns:
         A namespace of `config`, `env_config` (names or paths) and `updates`, pairs of
         a setting's path, ("env_args", "game") for example, and its value.
     """
-    options = {"--config": None, "--env-config": None}
+    options: Dict[str, Optional[str]] = {"--config": None, "--env-config": None}
     words = list(argv)
-    updates = []
+    updates: List[str] = []
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
@@ -61,8 +67,8 @@ def parse_command_line(argv):
             raise ConfigError(f"{error}{hint}")
         else:
             options[name] = value if equals else (words.pop(0) if words else "")
-    for option, value in options.items():
-        if not value:
+    for option, chosen in options.items():
+        if not chosen:
             raise ConfigError(f"{option}=<name> is missing; {_offer(option)}")
     return SimpleNamespace(
         config=options["--config"],
@@ -71,7 +77,7 @@ def parse_command_line(argv):
     )
 
 
-def _read_words(words):
+def _read_words(words: Sequence[str]) -> List[Pair]:
     try:
         reading.check_spaces(words)
         return [reading.read_word(word) for word in words]
@@ -79,19 +85,19 @@ def _read_words(words):
         raise ConfigError(str(error)) from None
 
 
-def _folder(option):
+def _folder(option: str) -> Path:
     return CONFIG_DIR / ("algs" if option == "--config" else "envs")
 
 
-def _names(option):
+def _names(option: str) -> List[str]:
     return sorted(path.stem for path in _folder(option).glob("*.yaml"))
 
 
-def _offer(option):
+def _offer(option: str) -> str:
     return f"accepted: {', '.join(_names(option))}, or the path of a YAML file"
 
 
-def find_config(option, name):
+def find_config(option: str, name: str) -> Path:
     """The YAML file that `name` means: ours, or any path with or without ".yaml"."""
     if name in _names(option):  # and so no path that leads out of the folder
         return _folder(option) / f"{name}.yaml"
@@ -104,7 +110,7 @@ def find_config(option, name):
     )
 
 
-def read_chosen(option, name):
+def read_chosen(option: str, name: str) -> Tuple[Path, Dict[str, Any]]:
     """The file that `name` means, and its settings over those of all it inherits.
 
     An environment may be named by its code, as `custom` takes it.
@@ -117,7 +123,7 @@ def read_chosen(option, name):
     return path, values
 
 
-def read_yaml(path):
+def read_yaml(path: Path) -> Dict[str, Any]:
     """A YAML file's mapping, read as data only."""
     try:
         return reading.read_yaml(path)
@@ -125,10 +131,10 @@ def read_yaml(path):
         raise ConfigError(f"cannot read {path}: {error}") from None
 
 
-def read_config(option, path):
+def read_config(option: str, path: Path) -> Dict[str, Any]:
     """A config's settings over those of all that it inherits."""
 
-    def parent(name, heir):
+    def parent(name: str, heir: Path) -> Path:
         files = [_folder(option) / f"{name}.yaml"] if name in _names(option) else []
         files += beside(name, heir)
         if not files:
@@ -144,7 +150,7 @@ def read_config(option, path):
         raise ConfigError(str(error)) from None
 
 
-def load_config(command):
+def load_config(command: SimpleNamespace) -> Dict[str, Any]:
     """The merged configuration of a parsed command line.
 
     Raises:
@@ -154,7 +160,7 @@ def load_config(command):
     return _merged(files, command.updates)
 
 
-def load_env_config(name, words):
+def load_env_config(name: str, words: Sequence[str]) -> Dict[str, Any]:
     """The configuration that an environment's file and `key=value` words come to.
 
     Raises:
@@ -163,14 +169,14 @@ def load_env_config(name, words):
     return _merged((("--env-config", name),), _read_words(words))
 
 
-def over_defaults(settings, source):
+def over_defaults(settings: Mapping[str, Any], source: str) -> Dict[str, Any]:
     """Settings of another source than a YAML, over those of default.yaml."""
     layers = Layers(read_yaml(CONFIG_DIR / "default.yaml"))
     _lay(layers, settings, source)
     return layers.values
 
 
-def updated(config, words):
+def updated(config: Dict[str, Any], words: Sequence[str]) -> Dict[str, Any]:
     """A configuration with the `key=value` words of a command line over it."""
     layers = Layers(read_yaml(CONFIG_DIR / "default.yaml"))
     known = _shipped_env_args(config["env"]) or config["env_args"]
@@ -180,7 +186,9 @@ def updated(config, words):
     return _updated(layers, _read_words(words))
 
 
-def _merged(files, updates):
+def _merged(
+    files: Iterable[Tuple[str, str]], updates: Sequence[Pair]
+) -> Dict[str, Any]:
     default = read_yaml(CONFIG_DIR / "default.yaml")
     layers, own = Layers(default), []
     for option, name in files:
@@ -196,7 +204,7 @@ def _merged(files, updates):
     return _updated(layers, updates)
 
 
-def _updated(layers, updates):
+def _updated(layers: Layers, updates: Sequence[Pair]) -> Dict[str, Any]:
     for setting, _ in updates:
         _check_known(layers, setting)
     for setting, value in updates:
@@ -204,19 +212,19 @@ def _updated(layers, updates):
     return layers.values
 
 
-def _shipped_env_args(env):
+def _shipped_env_args(env: Any) -> Dict[str, Any]:
     """What this package's file for an environment lists; {}, any, of other ones."""
     names = _names("--env-config")
     path = _folder("--env-config") / f"{env}.yaml"
     return read_yaml(path)["env_args"] if env in names else {}
 
 
-def _lay(layers, values, source):
+def _lay(layers: Layers, values: Mapping[str, Any], source: str) -> None:
     for setting, value in leaves(values):
         _put(layers, setting, value, source)
 
 
-def _put(layers, setting, value, source):
+def _put(layers: Layers, setting: Keys, value: Any, source: str) -> None:
     try:
         layers.put(setting, value)
     except WrongType as error:
@@ -224,28 +232,32 @@ def _put(layers, setting, value, source):
         raise ConfigError(f"{given}: {error.needed} is needed") from None
 
 
-def _check_known(layers, setting):
+def _check_known(layers: Layers, setting: Keys) -> None:
     try:
         layers.check_known(setting)
     except UnknownKey as error:
         raise unknown("key", error.name, error.accepted) from None
 
 
-def _check_own(own, config, default):
+def _check_own(
+    own: Sequence[Tuple[Path, Mapping[str, Any]]],
+    config: Dict[str, Any],
+    default: Mapping[str, Any],
+) -> None:
     """Hold a user's files against the shipped ones of the same kind of algorithm.
 
     With a learner that the user brings, what it does not know here is its own.
     """
-    shipped = map(read_yaml, map(partial(find_config, "--config"), _names("--config")))
-    shipped = [each for each in shipped if not parents(each)]
+    found = map(read_yaml, map(partial(find_config, "--config"), _names("--config")))
+    shipped = [each for each in found if not parents(each)]
     same = same_kind(config, shipped)
     known = Layers(default, *(same or shipped))
     known.lay({"env_args": _shipped_env_args(config["env"])}, is_typed=False)
     for path, values in own:
         for setting, _ in leaves(values):
             _check_own_key(known, setting, path, bool(same), config["learner"])
-    lacking = {key for each in same for key in each if key not in config}
-    lacking = [key for key in lacking if all(key in each for each in same)]
+    absent = {key for each in same for key in each if key not in config}
+    lacking = [key for key in absent if all(key in each for each in same)]
     if lacking:
         raise ConfigError(
             f"{own[-1][0]}: without {', '.join(sorted(lacking))}: begin it with "
@@ -253,7 +265,9 @@ def _check_own(own, config, default):
         )
 
 
-def _check_own_key(known, setting, path, is_ours, learner):
+def _check_own_key(
+    known: Layers, setting: Keys, path: Path, is_ours: bool, learner: str
+) -> None:
     try:
         known.check_known(setting)
     except UnknownKey as error:

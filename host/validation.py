@@ -1,7 +1,10 @@
 """Everything that can be known to be wrong before anything is written."""
 
+from __future__ import annotations
+
 import os
 import random
+from typing import Any, Collection, Dict, Optional
 
 from ..config import reading, schema
 from ..config.extras import missing
@@ -24,7 +27,7 @@ from .utils.patience import TookTooLong, at_most
 _LONGEST_NAME = 150
 
 
-def validate(config):
+def validate(config: Dict[str, Any]) -> Dict[str, Any]:
     """Check a merged configuration, and settle what it leaves open.
 
     Draws a seed where none is given, and registers a learner that is named by its file.
@@ -61,7 +64,7 @@ def validate(config):
     return config
 
 
-def validate_playing(config):
+def validate_playing(config: Dict[str, Any]) -> None:
     """As `validate`, for episodes that nothing is learned from: no learner, no buffer.
 
     Raises:
@@ -73,7 +76,7 @@ def validate_playing(config):
     _check_env(config)
 
 
-def _check_learner(config):
+def _check_learner(config: Dict[str, Any]) -> None:
     name = config["learner"]
     if is_file_spec(name):
         learners.REGISTRY[name] = load_class(name)
@@ -87,8 +90,8 @@ def _check_learner(config):
         raise unknown("learner", name, names)
 
 
-def _check_names(config):
-    registries = {
+def _check_names(config: Dict[str, Any]) -> None:
+    registries: Dict[str, Collection[Any]] = {
         "runner": runners.REGISTRY,
         "mac": controllers.REGISTRY,
         "agent": agents.REGISTRY,
@@ -106,7 +109,7 @@ def _check_names(config):
             raise unknown(key, config[key], registry)
 
 
-def _check_folders(config):
+def _check_folders(config: Dict[str, Any]) -> None:
     """What is written stays where it is asked for."""
     name, results = config["name"], config["local_results_path"]
     if "/" in name or not reading.stays_inside(name) or len(name) > _LONGEST_NAME:
@@ -118,14 +121,14 @@ def _check_folders(config):
         raise ConfigError(f"local_results_path is {results!r}: {place} is no folder")
 
 
-def _check_values(config):
+def _check_values(config: Dict[str, Any]) -> None:
     for key in schema.HOST:
         wrong = schema.wrong(key, config[key]) if key in config else None
         if wrong:
             raise ConfigError(wrong)
 
 
-def _check_combinations(config):
+def _check_combinations(config: Dict[str, Any]) -> None:
     episodes, stored = config["batch_size_run"], config["buffer_size"]
     if config["runner"] == "episode" and episodes != 1:
         raise ConfigError(
@@ -153,7 +156,7 @@ def _check_combinations(config):
             raise ConfigError(lacking)
 
 
-def _check_resume(config):
+def _check_resume(config: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     """Settle `load_step` for `resume`; returns the checkpoint's manifest, or None."""
     if config["auto_resume"]:
         if config["seed"] is None:
@@ -169,7 +172,7 @@ def _check_resume(config):
     return facts
 
 
-def _look_for_a_run(config):
+def _look_for_a_run(config: Dict[str, Any]) -> None:
     models = os.path.join(config["local_results_path"], "models")
     found = find_run(models, config)
     if found is not None:
@@ -177,7 +180,7 @@ def _look_for_a_run(config):
         config.update(checkpoint_path=folder, load_step=step, resume=True)
 
 
-def _check_checkpoint(config):
+def _check_checkpoint(config: Dict[str, Any]) -> None:
     path = config["checkpoint_path"]
     if path == "":
         for key in ("evaluate", "save_replay"):
@@ -187,7 +190,7 @@ def _check_checkpoint(config):
     verify(os.path.join(path, str(nearest_step(path, config["load_step"]))))
 
 
-def _check_env(config):
+def _check_env(config: Dict[str, Any]) -> None:
     """Make the environment once: it knows best what its arguments may be."""
     here = os.getcwd()
     try:
@@ -196,7 +199,7 @@ def _check_env(config):
         os.chdir(here)
 
 
-def _try_env(config):
+def _try_env(config: Dict[str, Any]) -> None:
     name = config["env"]
     limit = config["worker_timeout"]
     try:

@@ -24,8 +24,8 @@ ID_KEYS = ("key", "map_name", "game", "entry_point")
 
 
 def get_runner(
-    method: Union[str, os.PathLike],
-    env: Union[str, os.PathLike, Callable[..., Any]],
+    method: Union[str, os.PathLike[str]],
+    env: Union[str, os.PathLike[str], Callable[..., Any]],
     env_id: Optional[str] = None,
     config_path: Optional[str] = None,
     seed: Optional[int] = None,
@@ -47,10 +47,8 @@ def get_runner(
     Raises:
         ConfigError: a mistake in our settings; the host's own error for one in its.
     """
-    method, env = (
-        os.fspath(value) if isinstance(value, os.PathLike) else value
-        for value in (method, env)
-    )
+    method = os.fspath(method) if isinstance(method, os.PathLike) else method
+    env = os.fspath(env) if isinstance(env, os.PathLike) else env
     if not isinstance(method, str):
         raise ConfigError(f"method is {method!r}: a name or a YAML's path is needed")
     host = Embedded()

@@ -63,9 +63,8 @@ class Runner:
             self._logger.also_to(each)
         make_runner = RUNNERS[self.args.runner]
         self._episodes = make_runner(args=self.args, logger=self._logger)
-        parts = experiment.build(self.args, self._logger, self._episodes)
-        self.buffer, self.learner = parts
         parts = (self.args, self._logger, self._episodes)
+        self.buffer, self.learner = experiment.build(*parts)
         if self.args.checkpoint_path:
             experiment.load_checkpoint(*parts, self.learner)
         self._training = experiment.Training(*parts, self.buffer, self.learner)
@@ -113,8 +112,8 @@ class Runner:
         """
         with self._at_work("benchmark"):
             if path is None:
-                self._temporary = self._temporary or str(temporary_folder())
-            self._keep_best(in_home(os.fspath(path or self._temporary)))
+                path = self._temporary = self._temporary or str(temporary_folder())
+            self._keep_best(in_home(os.fspath(path)))
         return Table.of_stats(self.stats, TEST)
 
     def _keep_best(self, path: str) -> None:
@@ -189,7 +188,8 @@ class Runner:
         if not is_whole or episodes < 1:
             needed = "a whole number >= 1 is needed"
             raise ConfigError(f"episodes is {episodes!r}: {needed}")
-        return math.ceil(episodes / self.args.batch_size_run)
+        rollouts: int = math.ceil(episodes / self.args.batch_size_run)
+        return rollouts
 
     @property
     def episodes(self) -> int:
@@ -202,7 +202,7 @@ class Runner:
 
     # Checkpoints ----------------------------------------------------------------------
 
-    def save(self, path: Union[str, os.PathLike]) -> str:
+    def save(self, path: Union[str, os.PathLike[str]]) -> str:
         """Write a checkpoint, as training does: into `path/<steps so far>/`.
 
         The command line can go on from it (`resume=True checkpoint_path=path`), test it
@@ -229,7 +229,7 @@ class Runner:
             raise CheckpointError(f"{target}: nothing could be written there")
         return target
 
-    def load(self, path: Union[str, os.PathLike]) -> None:
+    def load(self, path: Union[str, os.PathLike[str]]) -> None:
         """Load networks, optimiser and step count from what `save` or training wrote.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, List, Mapping
 
 from ..errors import ConfigError
 
@@ -12,7 +12,7 @@ class Table(List[Dict[str, Any]]):
     """A list of rows, each a dict; one that lacks a column has nothing there."""
 
     @classmethod
-    def of_stats(cls, stats: Dict[str, Iterable], prefix: str = "") -> Table:
+    def of_stats(cls, stats: Mapping[str, Iterable[Any]], prefix: str = "") -> Table:
         """One row for each step at which a statistic of that prefix was logged."""
         rows: Dict[int, Dict[str, Any]] = {}
         for key, pairs in stats.items():

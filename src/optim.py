@@ -61,12 +61,12 @@ class FlatOptimiser:
         Returns:
             The norm before.
         """
-        self._gather()
-        norms = [flat.grad.norm() for flat in self._flat]
-        norm = torch.stack(norms).norm() if len(norms) > 1 else norms[0]
+        grads = self._gather()
+        norms: List[Tensor] = [grad.norm() for grad in grads]
+        norm: Tensor = torch.stack(norms).norm() if len(norms) > 1 else norms[0]
         scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grad_norm_
-        for flat in self._flat:
-            flat.grad.mul_(scale)
+        for grad in grads:
+            grad.mul_(scale)
         return norm
 
     def scale_rates(self, share: float) -> None:
@@ -83,10 +83,10 @@ class FlatOptimiser:
         """
         if self._flat[0].grad is None:
             self._gather()
-        before = None if is_good is None else self._copies()
+        before = [] if is_good is None else self._copies()
         for flat, state, options in zip(self._flat, self._state, self._options):
             self._rule(flat, state, options)
-        if before is not None:
+        if is_good is not None:
             self._choose(before, is_good)
         for params, flat in zip(self._params, self._flat):
             flat.grad = None
@@ -126,12 +126,15 @@ class FlatOptimiser:
         pairs = zip(self._flat, self._state)
         return [{"": flat.detach(), **state} for flat, state in pairs]
 
-    def _gather(self) -> None:
+    def _gather(self) -> List[Tensor]:
         """Take parameters and gradients as they are now; none counts as zero."""
         self._refresh()
+        gathered = []
         for params, flat in zip(self._params, self._flat):
             grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
             flat.grad = _join(grads)
+            gathered.append(flat.grad)
+        return gathered
 
     def _refresh(self) -> None:
         for params, flat in zip(self._params, self._flat):
@@ -171,8 +174,8 @@ class FlatOptimiser:
         names = ("step", *self._rule.moments)
         state = []
         for group, params in zip(groups, self._params):
-            own = [content["state"].get(i, {}) for i in group["params"]]
-            state.append(_joined(own, params, names) if any(own) else {})
+            each = [content["state"].get(i, {}) for i in group["params"]]
+            state.append(_joined(each, params, names) if any(each) else {})
         self._refresh()
         self._state = state
         for own, group in zip(self._options, groups):
@@ -249,4 +252,5 @@ def grad_norm(params: Iterable[nn.Parameter]) -> Tensor:
     norms = [torch.linalg.norm(p.grad) for p in params if p.grad is not None]
     if not norms:
         return torch.zeros((), device=params[0].device)
-    return torch.linalg.norm(torch.stack(norms))
+    norm: Tensor = torch.linalg.norm(torch.stack(norms))
+    return norm

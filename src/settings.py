@@ -9,7 +9,17 @@ value comes from.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Callable, ClassVar, FrozenSet, Mapping, Optional, Type, TypeVar
+from typing import (
+    Any,
+    Callable,
+    ClassVar,
+    Dict,
+    FrozenSet,
+    Mapping,
+    Optional,
+    Type,
+    TypeVar,
+)
 
 from . import weightings
 from .config import schema
@@ -58,7 +68,7 @@ class LearnerSettings:
         Raises:
             ConfigError: a key is missing, of the wrong type or out of range.
         """
-        values = {}
+        values: Dict[str, Any] = {}
         for field in fields(cls):
             if field.name not in config:
                 hint = nearest(field.name, config)
