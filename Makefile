@@ -4,7 +4,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-prey games football test quick exhaustive lint site release-check clean
+.PHONY: demo demo-prey games football test quick exhaustive lint coverage site
+.PHONY: release-check clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,7 +13,8 @@ help:
 	@echo "make demo-prey  the same on a small predator-prey (QMIX and CW-QMIX, 3 seeds)"
 	@echo "make games      success rates of all algorithms over the named payoff games"
 	@echo "make football   builds Google Research Football, on Debian or Ubuntu (about 15 minutes)"
-	@echo "make test       the tests;  make quick: those of about a minute;  make lint"
+	@echo "make test       the tests;  make quick: those of about a minute"
+	@echo "make lint       ruff and mypy;  make coverage: the tests, and the lines they reach"
 	@echo "make exhaustive what takes longer: more hosts and payoffs, a search, the GPU benchmark"
 	@echo "make site       the documentation as a site with search, in build/site"
 	@echo "make release-check  builds the archives, checks them, runs the wheel on its own"
@@ -56,9 +58,20 @@ quick: $(STAMP)
 exhaustive: $(STAMP) $(VENV)/.tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadgroup -m exhaustive
 
-lint: $(STAMP)
-	$(RUN) -m pip install -q --disable-pip-version-check ruff
+LINT := ruff mypy types-PyYAML types-tqdm
+lint: $(STAMP) $(VENV)/.tests
+	$(RUN) -m pip install -q --disable-pip-version-check $(LINT)
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	MYPY=$(VENV)/bin/mypy tools/check_types.sh
+
+# Subprocesses count too (pyproject.toml); it fails under the share that is kept there.
+COVERAGE := COVERAGE_FILE=$(CURDIR)/build/coverage OMP_NUM_THREADS=1 $(RUN) -m coverage
+coverage: $(STAMP) $(VENV)/.tests
+	$(RUN) -m pip install -q --disable-pip-version-check "coverage>=7.10"
+	mkdir -p build && $(COVERAGE) erase
+	$(COVERAGE) run -m pytest -n 2 --dist loadgroup $(TESTS)
+	$(COVERAGE) combine -q
+	$(COVERAGE) report
 
 site: $(STAMP)
 	$(RUN) -m pip install -q --disable-pip-version-check -e ".[docs]"

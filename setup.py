@@ -77,7 +77,10 @@ setup(
     python_requires=">=3.8",
     package_dir={name: dir for name, dir in FOLDERS.items() if (HERE / dir).is_dir()},
     packages=PACKAGES,
-    package_data={"wqmix.config": ["*.yaml", "*/*.yaml", "*/*/*.yaml"]},
+    package_data={
+        "wqmix": ["py.typed"],
+        "wqmix.config": ["*.yaml", "*/*.yaml", "*/*/*.yaml"],
+    },
     install_requires=[
         "torch>=1.12",
         "numpy",

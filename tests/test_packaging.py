@@ -94,6 +94,7 @@ def test_the_archives_hold_everything(tmp_path):
         top, _, rest = name.partition("/")
         if top in folders and rest.endswith((".py", ".yaml", ".npz", ".typed")):
             assert f"{folders[top]}/{rest}" in inside, name
+    assert "wqmix/py.typed" in inside  # else type checkers do not look into it
     assert not any("/tests/" in name or name.startswith("tests") for name in inside)
 
 
