@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Set, Tuple
 
 from wqmix.config.names import nearest
 from wqmix.config.reading import one_line
@@ -118,9 +118,11 @@ class Choice:
         return new
 
 
-def matching(pattern: str, groups: Dict[Key, Any], option: str) -> Tuple[set, set]:
+def matching(
+    pattern: str, groups: Dict[Key, Any], option: str
+) -> Tuple[Set[str], Set[str]]:
     """Return the algorithms and the tasks that a pattern means."""
-    found: Tuple[set, set] = set(), set()
+    found: Tuple[Set[str], Set[str]] = set(), set()
     for key in groups:
         for names, name in zip(found, key):
             if name == pattern or fnmatchcase(name, pattern):

@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, Set, Tuple
 
 from wqmix import config
 from wqmix.config.reading import one_line, read_yaml
@@ -97,7 +97,7 @@ def name_all(records: List[Record]) -> Tuple[List[str], List[str], List[str]]:
     per_task = list(zip(names, tasks))
     settings = [algorithm_settings(record) for record in records]
     varying = differing(per_task, settings)
-    by_name: Dict[str, set] = defaultdict(set)
+    by_name: Dict[str, Set[str]] = defaultdict(set)
     for (name, _), keys in varying.items():
         by_name[name] |= keys
     # What tells the runs of one algorithm apart is said of all that have it.
@@ -118,7 +118,7 @@ def shown(names: List[str]) -> List[str]:
 
 def algorithm_names(records: List[Record]) -> List[str]:
     """Return the algorithms' names, with their sources' where several have one."""
-    sources: Dict[str, set] = defaultdict(set)
+    sources: Dict[str, Set[str]] = defaultdict(set)
     for record in records:
         sources[record.config["name"]].add(record.source)
     names = []
@@ -209,7 +209,7 @@ def variants(
     return shortened(full)
 
 
-def own_settings(record: Record) -> set:
+def own_settings(record: Record) -> Set[str]:
     """Return the arguments of a game of ours that are not as in its file."""
     if record.host != EMBEDDED and not record.config["env"].startswith(PREFIX):
         return set()
@@ -228,12 +228,12 @@ def usual_settings(env: str) -> Dict[str, Any]:
     return read_yaml(files[env]).get("env_args") or {} if env in files else {}
 
 
-def differing(keys: List[Any], settings: List[Dict[str, Any]]) -> Dict[Any, set]:
+def differing(keys: List[Any], settings: List[Dict[str, Any]]) -> Dict[Any, Set[str]]:
     """Return, for each key, the settings that have several values among its runs.
 
     A setting that some runs do not have at all, as those of another host, is not one.
     """
-    values: Dict[Any, Dict[str, set]] = defaultdict(lambda: defaultdict(set))
+    values: Dict[Any, Dict[str, Set[str]]] = defaultdict(lambda: defaultdict(set))
     for key, each in zip(keys, settings):
         for setting, value in each.items():
             values[key][setting].add(json.dumps(value, sort_keys=True))
@@ -283,7 +283,7 @@ def shortened(names: List[str]) -> List[str]:
 
 def mixed(groups: List[Any], settings: List[Dict[str, Any]]) -> List[str]:
     """Return remarks on groups whose runs do not even have the same settings."""
-    seen: Dict[Any, set] = defaultdict(set)
+    seen: Dict[Any, Set[FrozenSet[str]]] = defaultdict(set)
     for group, each in zip(groups, settings):
         seen[group].add(frozenset(each))
     return [

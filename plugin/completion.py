@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Iterable, List, Sequence
+from typing import Any, Dict, Iterable, List, Sequence
 
 from ..config.layers import leaves
 from ..errors import ConfigError
@@ -142,7 +142,7 @@ def keys(before: List[str]) -> List[str]:
     return [name for name in found if name not in given]
 
 
-def settings(files: ConfigFiles, kind: str, name: str) -> dict:
+def settings(files: ConfigFiles, kind: str, name: str) -> Dict[str, Any]:
     """Return what is in a config, with all that it inherits."""
     path: Path = files.locate(kind, name)
     return files.resolve(path) if kind == "algs" else files.read(path)

@@ -169,7 +169,9 @@ def code_of_module(target: detect.Target, module: ModuleType) -> CodeType:
         __file__=spec.origin, __package__=spec.parent, __cached__=spec.cached
     )
     module.__loader__ = spec.loader
-    return spec.loader.get_code(spec.name)  # type: ignore[attr-defined]
+    loader: Any = spec.loader  # one of Python's own, which can give the code
+    code: CodeType = loader.get_code(spec.name)
+    return code
 
 
 def show(error: BaseException) -> None:

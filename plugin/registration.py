@@ -107,7 +107,9 @@ def _build(
     return learner
 
 
-def followed_by_note(load: Callable[[str], None], host: HostAdapter) -> Callable:
+def followed_by_note(
+    load: Callable[[str], None], host: HostAdapter
+) -> Callable[[str], None]:
     """Wrap `load_models`: say once what the host itself does not restore."""
 
     def loaded(path: str) -> None:

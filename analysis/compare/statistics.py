@@ -273,7 +273,7 @@ def curve(axes: List[np.ndarray], values: List[np.ndarray]) -> Curve:
     for start, stop in stretches(count):
         parts.append(bootstrap([rows[is_there[:, start], start:stop]]))
     interval = tuple(np.concatenate(column) for column in zip(*parts))
-    return grid, interval, count  # type: ignore[return-value]
+    return grid, interval, count  # type: ignore[return-value]  # three, as a part
 
 
 def on_one_axis(

@@ -89,7 +89,7 @@ def _games(names: List[str]) -> Tuple[List[str], str]:
 
 
 def in_turns(
-    function: Callable[..., Any], calls: Sequence[Tuple], jobs: int, what: str
+    function: Callable[..., Any], calls: Sequence[Tuple[Any, ...]], jobs: int, what: str
 ) -> List[Any]:
     """Run `function(*call)` for all calls in processes of their own, with a bar.
 

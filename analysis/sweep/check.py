@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 from wqmix.errors import ConfigError
 
@@ -46,7 +46,7 @@ def once_each(plan: Plan) -> Dict[Tuple[str, ...], Run]:
     }
 
 
-def by_the_embedded_host(argv: list) -> None:
+def by_the_embedded_host(argv: List[str]) -> None:
     """Let the embedded host check a command line, without building anything."""
     from wqmix.host.config import load_config, parse_command_line
     from wqmix.host.errors import HostError

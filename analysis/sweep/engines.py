@@ -55,7 +55,7 @@ class Local:
 
     def __init__(self, jobs: int, threads: int) -> None:
         self.jobs, self.threads = jobs, threads
-        self._running: Dict[subprocess.Popen, Run] = {}
+        self._running: Dict[subprocess.Popen[bytes], Run] = {}
 
     @property
     def room(self) -> int:

@@ -156,7 +156,7 @@ class Sweep:
         each.state, each.reason = FAILED, reason
         self.table.line(f"{each.run.name}: FAILED, {reason}")
 
-    def counts(self) -> Counter:
+    def counts(self) -> Counter[str]:
         """Return how many runs are in each state."""
         found = Counter(each.shown_state for each in self.watched.values())
         found[DONE] += self.finished

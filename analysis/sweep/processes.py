@@ -12,7 +12,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 ASKED_TO_END = {128 + signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGKILL}
 
 
-def start(arguments: List[str], log: str, threads: int) -> subprocess.Popen:
+def start(arguments: List[str], log: str, threads: int) -> subprocess.Popen[bytes]:
     """Start `python ARGUMENTS`, its output appended to `log`."""
     limits = {name: str(threads) for name in THREADS}
     guard = ["-m", "wqmix.analysis.sweep.guard", str(os.getpid())]

@@ -26,7 +26,10 @@ LEGEND_MARKER = 60  # points squared, whatever the size on the grid
 
 
 def write_gif(
-    out: Path, fps: float, size: Tuple[float, float], frames: Callable[[Any], Iterator]
+    out: Path,
+    fps: float,
+    size: Tuple[float, float],
+    frames: Callable[[Any], Iterator[None]],
 ) -> None:
     """Write what `frames(figure)` draws, one picture each time that it yields."""
     from matplotlib.animation import PillowWriter

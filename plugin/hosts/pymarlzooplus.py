@@ -47,4 +47,5 @@ def squared_td_errors(td_error: Any, mask: Any) -> List[float]:
     where episodes have one step; there both are the same.
     """
     steps = mask.sum(1).clamp(min=1.0)
-    return (((td_error * mask) ** 2).sum(1) / steps).flatten().tolist()
+    found: List[float] = (((td_error * mask) ** 2).sum(1) / steps).flatten().tolist()
+    return found

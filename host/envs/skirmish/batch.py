@@ -10,6 +10,7 @@ from ..checks import flag, whole
 from ..multiagentenv import BatchEnv, Outcomes
 from ..packages import EpisodeSeeds, load
 from . import maps
+from .kernel.records import TICKS_PER_STEP
 from .picture import picture
 
 NOT_YET = -1  # in place of a last action
@@ -65,8 +66,7 @@ class SkirmishBatch(BatchEnv):
         n, agents, units = self.n_copies, self.n_agents, len(self._start)
         self.units = np.tile(self._start, (n, 1))
         self._luck = np.zeros(n, dtype=np.uint64)
-        ticks = self._battle.TICKS_PER_STEP
-        self._order = np.zeros((n, ticks, units), dtype=np.int16)
+        self._order = np.zeros((n, TICKS_PER_STEP, units), dtype=np.int16)
         self._last_actions = np.full((n, agents), NOT_YET)
         self._over = np.zeros(n, dtype=bool)
         self._reward = np.zeros(n)
