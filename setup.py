@@ -28,10 +28,11 @@ PACKAGES = [
 PLOTS = ["matplotlib>=3.7"]
 THEORY = ["scipy>=1.8"]
 # rliable breaks with a newer pandas, through arch.
-ANALYSIS = ["matplotlib>=3.7", "rliable>=1.2,<1.3", "arch>=5.3,<8", "pandas<3"]
+ANALYSIS = ["matplotlib>=3.7", "rliable>=1.2,<1.3", "arch>=5.3,<8", "pandas>=1.5,<3"]
+ANALYSIS += ["jinja2>=3"]
 GYMNASIUM = ["gymnasium>=0.29"]
 LBF = GYMNASIUM + ["lbforaging>=2,<3"]
-NUMBA = ["numba>=0.59"]
+NUMBA = ["numba>=0.59", "platformdirs>=3"]
 MPE = GYMNASIUM + ["mpe2>=1,<2"]
 TEST = ["pytest>=7", "pytest-xdist>=3", "hypothesis>=6"]
 # Small environments to test with; older Pythons skip those tests.
@@ -79,6 +80,7 @@ setup(
     packages=PACKAGES,
     package_data={
         "wqmix": ["py.typed"],
+        "wqmix.analysis": ["*/*.html"],
         "wqmix.config": ["*.yaml", "*/*.yaml", "*/*/*.yaml"],
     },
     install_requires=[

@@ -34,14 +34,15 @@ MAY_IMPORT = {  # folder → (folders of ours, libraries)
     ),
     "host": (
         {"config", "storage"},
-        {"torch", "numpy", "sacred", "tqdm", "gymnasium", "numba"},
+        {"torch", "numpy", "sacred", "tqdm", "gymnasium", "numba", "platformdirs"},
     ),
     "theory": ({"config"}, {"numpy", "scipy", "matplotlib"}),
     "analysis": (
         {"src", "host", "theory", "config", "storage"},
         {
             *("torch", "numpy", "matplotlib", "PIL", "tqdm", "yaml"),
-            *("rliable", "ray", "submitit", "optuna", "sqlalchemy"),
+            *("rliable", "pandas", "jinja2", "markupsafe"),
+            *("ray", "submitit", "optuna", "sqlalchemy"),
         },
     ),
 }

@@ -92,7 +92,9 @@ def test_the_archives_hold_everything(tmp_path):
         folders[folder] = f"wqmix/{folder}"
     for name in files:
         top, _, rest = name.partition("/")
-        if top in folders and rest.endswith((".py", ".yaml", ".npz", ".typed")):
+        if top in folders and rest.endswith(
+            (".py", ".yaml", ".npz", ".typed", ".html")
+        ):
             assert f"{folders[top]}/{rest}" in inside, name
     assert "wqmix/py.typed" in inside  # else type checkers do not look into it
     assert not any("/tests/" in name or name.startswith("tests") for name in inside)

@@ -28,7 +28,6 @@ from ..choice import Choice, add_options
 from ..figures import counted, headless_pyplot
 from ..runs import METRIC, read_all
 from . import drawing, statistics, tables
-from .report import CAPTIONS, report
 from .scores import Comparison, Range, compare
 
 LAST = 5
@@ -73,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(options: Any) -> None:
     """Read, compute, draw, write."""
-    lacking = missing("the report", "analysis", "matplotlib", "rliable")
+    needed = ("matplotlib", "rliable", "pandas", "jinja2")
+    lacking = missing("the report", "analysis", *needed)
     if lacking:
         raise ConfigError(lacking)
     statistics.rliable()  # installed, but it may not be importable
@@ -142,9 +142,12 @@ def write(
     comparison: Comparison, results: Dict[str, Any], places: List[str], out: Path
 ) -> None:
     """Write figures, tables and the report into a folder."""
+    from . import frames  # not before `run` has asked what is installed
+    from .report import report
+
     images = {}
     drawn = drawing.draw_all(comparison, results)
-    for name in CAPTIONS.keys() - drawn:  # of an earlier comparison
+    for name in set(drawing.NAMES) - set(drawn):  # of an earlier comparison
         for suffix in (".png", ".pdf"):
             (out / f"{name}{suffix}").unlink(missing_ok=True)
     for name, figure in drawn.items():
@@ -155,7 +158,8 @@ def write(
         figure.savefig(buffer, format="svg")
         images[name] = buffer.getvalue()
         headless_pyplot().close(figure)
-    tables.write_all(comparison, results, out)
+    frames.write(comparison, results, out)
+    tables.write(comparison, results, out)
     page = report(comparison, results, images, places)
     replace(out / "report.html", page.encode("utf-8"))
 

@@ -76,8 +76,14 @@ def over_tasks(comparison: Comparison, numbers: Iterable[int]) -> str:
     return f"{n_of(numbers)}{where}"
 
 
+NAMES = (
+    *("learning_curves", "wall_clock", "final_scores", "aggregates"),
+    *("sample_efficiency", "profiles", "improvement"),
+)
+
+
 def draw_all(comparison: Comparison, results: Dict[str, Any]) -> Dict[str, Any]:
-    """Return all figures by their names."""
+    """Return all figures that there are, by `NAMES`."""
     pyplot = figures.headless_pyplot()
     look = styles(comparison)
     drawn = {}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import datetime
-import html
+from pathlib import Path
 from typing import Any, Dict, List
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from wqmix.config.reading import one_line
 
@@ -16,75 +19,10 @@ from .scores import LATE, Comparison, Group
 from .statistics import FEWEST, REPETITIONS
 from .tables import bold_of, latex, rounded
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto;
-       max-width: 68rem; padding: 0 1.2rem; }
-h1 { font-size: 1.6rem; margin-bottom: .2rem; }
-h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-p, li { max-width: 48rem; } .quiet { color: #666; font-size: .87rem; }
-img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .87rem; }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere;
-  min-width: 9rem; }
-thead th { border-bottom: 2px solid #888; vertical-align: bottom; }
-td small { display: block; color: #666; white-space: nowrap; }
-.remarks { background: #fff6e0; border-left: 4px solid
-  #e69f00; padding: .5rem 1rem; overflow-wrap: anywhere; }
-pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem; }
-summary { cursor: pointer; }
-@media print { body { margin: 0; max-width: none; font-size: 10pt; }
-  figure, tr, .remarks { break-inside: avoid; } h2 { break-after: avoid; }
-  .scroll, pre { overflow: visible; white-space: pre-wrap; }
-  details::details-content { content-visibility: visible; block-size: auto; } }
-figure { margin: 0; } figcaption { color: #444; font-size: .87rem; max-width: 48rem; }
-"""
-
-MOST_UNFOLDED = 8  # remarks on single runs
-MOST_SETTINGS = 16  # unfolded
+TEMPLATE = "report.html"
 LONGEST = 60  # characters of a setting
 ALWAYS = ("weighting", "alpha")  # Weighted QMIX's own
-CAPTIONS = {
-    "learning_curves": (
-        "Learning curves",
-        "IQM over runs, with 95 % bootstrap intervals. Thin where some of the runs "
-        "have ended: there it is of those that go on. n: runs of each algorithm.",
-    ),
-    "final_scores": (
-        "Final scores",
-        "IQM (line), 95 % interval (bar), each run (dot).",
-    ),
-    "aggregates": (
-        "Over all tasks",
-        "Normalised final scores. The optimality gap is how far runs stay below 1, the "
-        "upper end of the scale: less is better.",
-    ),
-    "profiles": (
-        "Performance profiles",
-        "The share of runs, over all tasks, with a normalised score above τ: higher is "
-        "better; where lines cross, neither algorithm is better throughout.",
-    ),
-    "improvement": (
-        "Probability of improvement",
-        "How probable it is that a run of the first algorithm ends better than one of "
-        "the second, on a task drawn at random (ties count half).",
-    ),
-    "sample_efficiency": (
-        "Sample efficiency",
-        "IQM of normalised scores over all tasks, against the share of the training "
-        "steps up to each task's horizon.",
-    ),
-    "wall_clock": (
-        "Against time",
-        "The learning curves over hours since the start of each run. They compare "
-        "machines as much as algorithms.",
-    ),
-}
-
-
-def text(value: object) -> str:
-    """Return a text that HTML shows as it is."""
-    return html.escape(one_line(value))
+NOTHING = "–"
 
 
 def report(
@@ -98,129 +36,86 @@ def report(
     Args:
         comparison: what was compared.
         results: the statistics.
-        images: SVG files, by the names of `CAPTIONS`.
+        images: SVG files, by the names of `drawing.NAMES`.
         places: what was given to compare, each `PATH` or `NAME=PATH`.
     """
     runs = sum(len(group.runs) for group in comparison.groups.values())
-    moment = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
-    counts = (
-        f"{counted(runs, 'run')}: {counted(len(comparison.algorithms), 'algorithm')} "
-        f"on {counted(len(comparison.tasks), 'task')}"
-    )
-    where = ", ".join(f"<code>{text(place)}</code>" for place in places)
-    body = [
-        f"<h1>Comparison by {text(comparison.metric)}</h1>",
-        f"<p>{counts}, in {where}. "
-        f"<span class=quiet>Written {moment} by wqmix compare.</span></p>",
-        remarks(comparison),
-        "<h2>Final scores</h2>",
-        final_table(comparison, results["final"]),
-        method(comparison),
-        settings(comparison),
-    ]
-    order = [name for name in CAPTIONS if name in images]
-    body += [figure(name, images[name]) for name in order]
-    body += [
-        "<h2>Steps to a score</h2>",
-        reaching_table(comparison, results["reaching"]),
-    ]
-    body += [
-        "<h2>For LaTeX</h2>",
-        f"<pre>{html.escape(latex(comparison, results['final']))}</pre>",
-        run_list(comparison),
-    ]
-    return page(f"Comparison by {comparison.metric}: {counts}", "\n".join(body))
-
-
-def page(title: str, body: str) -> str:
-    """Return a whole HTML file."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body>\n{body}\n</body></html>\n"
+    algorithms = counted(len(comparison.algorithms), "algorithm")
+    tasks = counted(len(comparison.tasks), "task")
+    return page(
+        comparison=comparison,
+        counts=f"{counted(runs, 'run')}: {algorithms} on {tasks}",
+        places=places,
+        moment=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
+        titles=[title_of(name) for name in comparison.algorithms],
+        final=final_rows(comparison, results["final"]),
+        late=round(100 * (LATE - 1)),
+        repetitions=REPETITIONS,
+        fewest=FEWEST,
+        over=over(comparison),
+        scales=scales(comparison),
+        cut_tasks=cut_tasks(list(comparison.groups.values())),
+        settings=settings(comparison),
+        images={name: base64.b64encode(svg).decode() for name, svg in images.items()},
+        reaching=reaching_rows(comparison, results["reaching"]),
+        latex=escape(latex(comparison, results["final"])),
+        runs=run_rows(comparison),
     )
 
 
-def remarks(comparison: Comparison) -> str:
-    """Return what a reader must know."""
-    if not comparison.remarks and not comparison.on_runs:
-        return ""
-    title, parts = "To know before reading on", [listed(comparison.remarks)]
-    if comparison.on_runs:
-        is_open = " open" if len(comparison.on_runs) <= MOST_UNFOLDED else ""
-        summary = f"<summary>On single runs: {len(comparison.on_runs)}</summary>"
-        inside = f"{summary}{listed(comparison.on_runs)}"
-        parts.append(f"<details{is_open}>{inside}</details>")
-    return f"<div class=remarks><strong>{title}</strong>{''.join(parts)}</div>"
-
-
-def listed(remarks: List[str]) -> str:
-    """Return remarks as a list."""
-    items = "".join(f"<li>{text(each)}</li>" for each in remarks)
-    return f"<ul>{items}</ul>" if remarks else ""
-
-
-def table(head: List[str], rows: List[List[str]]) -> str:
-    """Return a table; the cells are HTML."""
-    first = "".join(f"<th>{text(each)}</th>" for each in head)
-    lines = ["<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows]
-    return (
-        f"<div class=scroll><table><thead><tr>{first}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+def page(**values: Any) -> str:
+    """Fill in the template; names of strangers stay text, on one line."""
+    environment = Environment(
+        loader=FileSystemLoader(str(Path(__file__).parent)),
+        autoescape=True,
+        finalize=lambda each: each if isinstance(each, Markup) else one_line(each),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    return environment.get_template(TEMPLATE).render(values).lstrip()
 
 
-def final_table(comparison: Comparison, final: Dict[Any, Any]) -> str:
-    """Return IQM and interval, algorithm × task."""
-    names = comparison.algorithms
+def final_rows(comparison: Comparison, final: Dict[Any, Any]) -> List[List[str]]:
+    """Return IQM and interval, task × algorithm."""
     rows = []
     for task in comparison.tasks:
-        bold, cells = bold_of(comparison, final, task), [text(task)]
-        for name in names:
+        bold, cells = bold_of(comparison, final, task), [task]
+        for name in comparison.algorithms:
             n = comparison.n_scores(name, task)
             cells.append(cell(final.get((name, task)), n, name in bold))
         rows.append([*cells, f"{comparison.horizons[task]:,}"])
-    return table(["task", *map(title_of, names), "at step"], rows)
+    return rows
 
 
 def cell(found: Any, n: int, is_bold: bool) -> str:
     """Return one entry: the IQM; small, its interval and the number of runs."""
     if found is None:
-        return "–"
+        return NOTHING
     middle, low, high = (rounded(each, found[0]) for each in found)
-    middle = f"<b>{middle}</b>" if is_bold else middle
-    return f"{middle} <small>[{low}, {high}]</small><small>n = {n}</small>"
+    middle = Markup("<b>{}</b>").format(middle) if is_bold else middle
+    entry = Markup("{} <small>[{}, {}]</small><small>n = {}</small>")
+    return entry.format(middle, low, high, n)
 
 
-def method(comparison: Comparison) -> str:
-    """Say how the numbers come about."""
-    scales = ", ".join(
+def over(comparison: Comparison) -> str:
+    """Return which tasks the statistics over tasks are over."""
+    complete = comparison.complete_tasks()
+    if len(complete) == len(comparison.tasks):
+        return "all tasks"
+    return f"those that every algorithm was run on ({', '.join(complete) or 'none'})"
+
+
+def scales(comparison: Comparison) -> str:
+    """Return what is 0 and what is 1 on each task."""
+    return ", ".join(
         f"{task}: {worst:.4g} … {best:.4g}"
         for task, (worst, best) in comparison.ranges.items()
     )
-    complete, everything = comparison.complete_tasks(), comparison.tasks
-    over = "all tasks"
-    if len(complete) < len(everything):
-        over = (
-            f"those that every algorithm was run on ({', '.join(complete) or 'none'})"
-        )
-    better = "Lower" if comparison.lower_is_better else "Higher"
-    return (
-        "<p class=quiet>A run's final score is the mean of its last "
-        f"{comparison.last} values up to the task's step above, the last that every "
-        f"algorithm reached, and {100 * (LATE - 1):.0f} % beyond. IQM: interquartile "
-        "mean over n runs. In brackets and as bars or bands: 95 % stratified-bootstrap "
-        f"intervals, {REPETITIONS:,} repetitions (Agarwal et al. 2021; rliable). Bold: "
-        "the interval reaches that of the best, unless all of them do, or some are of "
-        f"fewer than {FEWEST} runs. {better} values count as better. "
-        f"Statistics over tasks are over {text(over)}, on a scale from 0 (worst) to 1: "
-        f"{text(scales)}.</p>"
-    )
 
 
-def settings(comparison: Comparison) -> str:
-    """Return in which settings the algorithms differ, and what cut names stand for."""
+def settings(comparison: Comparison) -> List[List[str]]:
+    """Return in which settings the algorithms differ; Weighted QMIX's own always."""
     groups = list(comparison.groups.values())
     found = {
         name: values_of([group for group in groups if group.algorithm == name])
@@ -230,18 +125,10 @@ def settings(comparison: Comparison) -> str:
     shown = [*filter(keys.__contains__, ALWAYS), *(k for k in keys if k not in ALWAYS)]
     rows = []
     for key in shown:
-        cells = [values.get(key, "–") for values in found.values()]
+        cells = [values.get(key, NOTHING) for values in found.values()]
         if key in ALWAYS or len(set(cells)) > 1:
-            rows.append([text(key), *map(text, cells)])
-    parts = [f"<p class=quiet>{text(each)}</p>" for each in cut_tasks(groups)]
-    if rows:
-        several = table(["setting", *map(title_of, found)], rows)
-        summary = f"In which the algorithms differ, and α: {len(rows)}"
-        is_open = " open" if len(rows) <= MOST_SETTINGS else ""
-        parts.append(
-            f"<details{is_open}><summary>{summary}</summary>{several}</details>"
-        )
-    return f"<h2>Settings</h2>{''.join(parts)}" if parts else ""
+            rows.append([key, *cells])
+    return rows
 
 
 def values_of(groups: List[Group]) -> Dict[str, str]:
@@ -270,18 +157,9 @@ def cut_tasks(groups: List[Group]) -> List[str]:
     ]
 
 
-def figure(name: str, image: bytes) -> str:
-    """Return a figure with its caption."""
-    title, caption = CAPTIONS[name]
-    data = base64.b64encode(image).decode("ascii")
-    heading = "" if name == "final_scores" else f"<h2>{title}</h2>"
-    return (
-        f'{heading}<figure><img alt="{title}" src="data:image/svg+xml;base64,{data}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
-
-
-def reaching_table(comparison: Comparison, rows: List[Dict[str, Any]]) -> str:
+def reaching_rows(
+    comparison: Comparison, rows: List[Dict[str, Any]]
+) -> List[List[str]]:
     """Return after how many steps runs first had a score: the median, and how many."""
     found = {(r["task"], r["threshold"], r["algorithm"]): r for r in rows}
     lines = []
@@ -292,39 +170,35 @@ def reaching_table(comparison: Comparison, rows: List[Dict[str, Any]]) -> str:
     ):
         cells = [found.get((task, threshold, name)) for name in comparison.algorithms]
         value = next(cell["value"] for cell in cells if cell)
-        lines.append([text(task), f"{value:.4g} ({threshold:.0%})", *map(steps, cells)])
-    head = ["task", "score (of the scale)", *map(title_of, comparison.algorithms)]
-    return (
-        "<p class=quiet>The first test with that score: how many runs had one, and the "
-        "median over all runs, where more than half of them had.</p>"
-        + table(head, lines)
-    )
+        lines.append([task, f"{value:.4g} ({threshold:.0%})", *map(steps, cells)])
+    return lines
 
 
 def steps(row: Any) -> str:
     """Return an entry of that table."""
     if row is None:
-        return "–"
-    reached = f"<small>{row['reached']} of {row['runs']}</small>"
+        return NOTHING
     median = row["median_steps"]
-    return f"{'–' if median == float('inf') else f'{median:,.0f}'} {reached}"
+    return Markup("{} <small>{} of {}</small>").format(
+        NOTHING if median == float("inf") else f"{median:,.0f}",
+        row["reached"],
+        row["runs"],
+    )
 
 
-def run_list(comparison: Comparison) -> str:
-    """Return all runs, folded."""
-    rows = [
+def run_rows(comparison: Comparison) -> List[List[Any]]:
+    """Return all runs."""
+    return [
         [
-            text(run.folder),
-            text(title_of(group.algorithm)),
-            text(group.task),
-            text("–" if run.seed is None else run.seed),
-            text("completed" if run.status == COMPLETED else run.status),
+            run.folder,
+            title_of(group.algorithm),
+            group.task,
+            NOTHING if run.seed is None else run.seed,
+            "completed" if run.status == COMPLETED else run.status,
             f"{run.end:,}",
-            "–" if run.seconds is None else f"{run.seconds[-1] / 3600:.2f}",
-            text(run.clock or "–"),
+            NOTHING if run.seconds is None else f"{run.seconds[-1] / 3600:.2f}",
+            run.clock or NOTHING,
         ]
-        for _, group in comparison.groups.items()
+        for group in comparison.groups.values()
         for run in group.runs
     ]
-    head = "folder,algorithm,task,seed,status,last step,hours,time from".split(",")
-    return f"<h2>Runs</h2><details><summary>All</summary>{table(head, rows)}</details>"

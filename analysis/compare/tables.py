@@ -1,4 +1,4 @@
-"""CSV files, a LaTeX table, and the JSON layout that MARL-eval reads."""
+"""What is bold, a LaTeX table, and the JSON layout that MARL-eval reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from wqmix.storage.files import replace
 
-from ..figures import write_rows
 from ..groups import env_of
 from . import statistics
 from .drawing import title_of
@@ -88,25 +87,8 @@ def latex_cell(found: Any, n: int, is_bold: bool) -> str:
     return rf"${middle}$ {{\scriptsize $[{low}, {high}]$, ${n}$}}"
 
 
-def write_all(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
-    """Write all tables into a folder."""
-    tables = {
-        "runs": runs(comparison),
-        "final_scores": final_rows(comparison, results["final"]),
-        "curves": curve_rows(results["curves"], "t_env"),
-        "wall_clock": curve_rows(results["wall_clock"], "hours"),
-        "aggregates": aggregate_rows(results["aggregates"]),
-        "profiles": profile_rows(results["profiles"]),
-        "improvement": improvement_rows(results["improvements"]),
-        "sample_efficiency": efficiency_rows(results["efficiency"]),
-        "steps_to_reach": results["reaching"],
-    }
-    for name, rows in tables.items():
-        path = out / f"{name}.csv"
-        if rows:
-            write_rows(path, rows)
-        else:
-            path.unlink(missing_ok=True)  # an earlier comparison's
+def write(comparison: Comparison, results: Dict[str, Any], out: Path) -> None:
+    """Write the LaTeX table and MARL-eval's file into a folder."""
     replace(out / "table.tex", latex(comparison, results["final"]).encode("utf-8"))
     with open(out / "marl_eval.json", "w", encoding="utf-8") as file:
         file.writelines(marl_eval(comparison))
@@ -124,75 +106,6 @@ def runs(comparison: Comparison) -> List[Dict[str, Any]]:
             row.update(clock=run.clock, final_score=score_of.get(id(run)))
             rows.append({**row, "folder": str(run.folder)})
     return rows
-
-
-def final_rows(comparison: Comparison, final: Dict[Any, Any]) -> List[Dict[str, Any]]:
-    """Return a row for each algorithm and task."""
-    return [
-        {
-            "algorithm": name,
-            "task": task,
-            "iqm": middle,
-            "low": low,
-            "high": high,
-            "runs": len(comparison.groups[name, task].scores),
-            "at_step": comparison.horizons[task],
-        }
-        for (name, task), (middle, low, high) in final.items()
-    ]
-
-
-def curve_rows(curves: Dict[Any, Any], axis: str) -> List[Dict[str, Any]]:
-    """Return a row for each point of the curves."""
-    rows = []
-    for (name, task), (grid, interval, count) in curves.items():
-        for x, middle, low, high, n in zip(grid, *interval, count):
-            row = {"algorithm": name, "task": task, axis: float(f"{x:.8g}")}
-            rows.append({**row, **numbers(middle, low, high), "runs": int(n)})
-    return rows
-
-
-def numbers(middle: float, low: float, high: float) -> Dict[str, float]:
-    """Return an estimate and its interval, as CSV has them."""
-    return {
-        name: float(f"{value:.6g}")
-        for name, value in (("iqm", middle), ("low", low), ("high", high))
-    }
-
-
-def aggregate_rows(results: Dict[str, np.ndarray]) -> List[Dict[str, Any]]:
-    """Return a row for each algorithm and kind of mean."""
-    return [
-        {"algorithm": name, "kind": kind, "value": value, "low": low, "high": high}
-        for name, columns in results.items()
-        for kind, (value, low, high) in zip(statistics.AGGREGATES, columns.T)
-    ]
-
-
-def profile_rows(results: Dict[str, np.ndarray]) -> List[Dict[str, Any]]:
-    """Return a row for each algorithm and tau."""
-    return [
-        {"algorithm": name, "tau": round(tau, 3), "share": share, "low": low, "high": h}
-        for name, columns in results.items()
-        for tau, (share, low, h) in zip(statistics.TAUS.tolist(), columns.T)
-    ]
-
-
-def improvement_rows(results: Dict[Any, np.ndarray]) -> List[Dict[str, Any]]:
-    """Return a row for each pair."""
-    return [
-        {"x": x, "y": y, "probability": value, "low": low, "high": high}
-        for (x, y), (value, low, high) in results.items()
-    ]
-
-
-def efficiency_rows(results: Dict[str, Any]) -> List[Dict[str, Any]]:
-    """Return a row for each algorithm and share of training."""
-    return [
-        {"algorithm": name, "share": float(f"{x:.4g}"), **numbers(*point)}
-        for name, (share, interval) in results.items()
-        for x, *point in zip(share, *interval)
-    ]
 
 
 def marl_eval(comparison: Comparison) -> Iterator[str]:

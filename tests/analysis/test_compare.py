@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from wqmix.analysis.compare import cli, drawing, statistics, tables
-from wqmix.analysis.compare.report import report
 from wqmix.analysis.compare.scores import compare
 from wqmix.analysis.runs import read_all
 
@@ -206,6 +205,25 @@ def test_the_same_as_rliables():
         assert np.isclose(statistics.improvement(x, y)[0], theirs)
 
 
+def test_intervals_and_profiles_are_rliables():
+    """Its resamples are others than ours: as many of them differ by so little."""
+    library = pytest.importorskip("rliable.library")
+    metrics = pytest.importorskip("rliable.metrics")
+    draw = np.random.default_rng(2)
+    for runs, tasks in ((5, 1), (10, 3)):
+        scores = draw.normal(size=(runs, tasks))
+        strata = [scores[:, [task]] for task in range(tasks)]
+        ours = np.stack([each[0] for each in statistics.bootstrap(strata)])
+        points, intervals = library.get_interval_estimates(
+            {"a": scores}, lambda x: np.array([metrics.aggregate_iqm(x)]), reps=4000
+        )
+        assert np.isclose(ours[0], points["a"][0])
+        width = ours[2] - ours[1]
+        assert np.allclose(ours[1:], intervals["a"][:, 0], atol=0.08 * width)
+        shares, _ = library.create_performance_profile({"a": scores}, statistics.TAUS)
+        assert np.allclose(statistics.profiles({"a": scores})["a"][0], shares["a"])
+
+
 def test_equal_runs_leave_no_doubt_and_one_run_tells_of_none():
     same = np.tile([1.0, 2, 3], (5, 1))
     for strata in ([same], [same[:1]], [same, same]):
@@ -293,6 +311,14 @@ def test_how_often_the_interval_of_few_runs_holds_the_true_value():
         _, low, high = statistics.bootstrap([draw.normal(size=(n, 2000))])
         shares[n] = float(np.mean((low <= 0) & (high >= 0)))
     assert shares == pytest.approx({3: 0.76, 4: 0.88, 10: 0.93}, abs=0.03)
+
+
+def report(*facts):
+    """`report` of a comparison; skipped without what `wqmix compare` needs."""
+    pytest.importorskip("pandas")
+    from wqmix.analysis.compare.report import report
+
+    return report(*facts)
 
 
 def test_each_cell_and_each_panel_says_of_how_many_runs(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import numba
+import platformdirs
 from numba import njit
 
 HERE = Path(__file__).resolve().parent
@@ -29,7 +30,7 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _folder(wanted: str) -> Path:
-    """Where this version is kept: in `wanted`, else beside it, else in the home."""
+    """Where this version is kept: in `wanted`, else beside it, else with the user."""
     digest = hashlib.sha256()
     for path in sorted(HERE.glob("*.py")):
         digest.update(path.read_bytes())
@@ -39,4 +40,4 @@ def _folder(wanted: str) -> Path:
     beside = HERE / "__pycache__"
     if os.access(beside if beside.is_dir() else HERE, os.W_OK):
         return beside / name
-    return Path.home() / ".cache" / "wqmix" / name
+    return platformdirs.user_cache_path("wqmix") / name
