@@ -79,7 +79,9 @@ def hang_up(process):
 
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_a_terminal_that_is_closed(is_closed):
-    process = start("t_max=100000000", stderr=subprocess.PIPE)
+    # Tests that were started by nohup hand on that SIGHUP is ignored.
+    default = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)}
+    process = start("t_max=100000000", stderr=subprocess.PIPE, **default)
     hang_up(process)
     process.stderr.close() if is_closed else process.stderr.read()
     assert process.wait(timeout=120) == 128 + signal.SIGHUP
