@@ -8,9 +8,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from sacred import Experiment
 
-from wqmix.config import reading
+from wqmix.config import reading, sacred
 from wqmix.config.layers import leaves
 from wqmix.errors import ConfigError
 from wqmix.host.config import CONFIG_DIR, load_config, parse_command_line
@@ -23,6 +22,9 @@ from wqmix.plugin.detect import detect
 
 from ..plugin.fakes import make_host
 from .tools import NASTY, NUMBERS, damaged, fuzzed, harmless, plain, text
+
+with sacred.importable():
+    from sacred import Experiment
 
 OWN = sorted(CONFIG_DIR.rglob("*.yaml"))
 KEYS = sorted(

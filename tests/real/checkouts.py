@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from sacred.serializer import restore
+from wqmix.config import sacred
+
+with sacred.importable():
+    from sacred.serializer import restore
 
 FOLDER = Path(os.environ.get("WQMIX_HOSTS", "/nonexistent"))
 STEPS = 2000
